@@ -1,0 +1,1 @@
+"""Names and settings that every layer must agree on; imports nothing of ours."""

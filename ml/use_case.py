@@ -1,0 +1,208 @@
+"""A use case, parsed once from its YAML file into frozen types that refuse what they do not know."""
+
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ml.errors import SettingsError
+from ml.files import fingerprint
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+ModelName = Literal["majority", "logistic_regression", "decision_tree", "random_forest", "xgboost"]
+
+
+class Frozen(BaseModel):
+    """Base of all settings: immutable, strict about types, closed to unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Column(Frozen):
+    """One column of a source file and the values it may hold."""
+
+    name: str
+    headers: tuple[str, ...] = Field(min_length=1)
+    type: Literal["week", "date", "integer", "money", "text"]
+    nullable: bool = False
+    optional: bool = False
+    minimum: int | None = None
+    maximum: int | None = None
+    allowed: tuple[str, ...] | None = None
+    recode: dict[str, str] = Field(default_factory=dict)
+
+
+class Validation(Frozen):
+    """How much bad data is tolerated and how much of it is shown."""
+
+    max_dropped_share: Share
+    sample_rows: int = Field(gt=0)
+    example_rows: int = Field(gt=0)
+
+
+class LabelClass(Frozen):
+    """A label's code in the data, the word users see and what it stands for."""
+
+    code: str
+    word: str
+    meaning: str
+
+
+class Label(Frozen):
+    """The target column; the order of ``classes`` is the order of every probability vector."""
+
+    column: str
+    unclassified: str
+    classes: tuple[LabelClass, ...] = Field(min_length=2)
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The class codes in order."""
+        return tuple(each.code for each in self.classes)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The classes as shown to users, in the order of ``codes``."""
+        return tuple(each.word for each in self.classes)
+
+
+class Split(Frozen):
+    """Hold-out by time, folds by basket."""
+
+    holdout_weeks: int = Field(ge=1)
+    folds: int = Field(ge=2)
+    seed: int
+
+
+class EncoderGrid(Frozen):
+    """Product encoder settings; each list is searched under cross-validation."""
+
+    levels: tuple[str, ...] = Field(min_length=1)
+    basket_weight_power: tuple[float, ...] = Field(min_length=1)
+    smoothing: tuple[Positive, ...] = Field(min_length=1)
+    rounds: tuple[int, ...] = Field(min_length=1)
+    neutral_state: bool
+
+
+class Features(Frozen):
+    """What goes into the feature vector beside the basket's own totals."""
+
+    categories: tuple[str, ...]
+    winsorize_quantile: Share
+    encoder: EncoderGrid
+
+
+class Candidate(Frozen):
+    """A model's fixed hyper-parameters and the grid of those that are searched."""
+
+    fixed: dict[str, int | float | str] = Field(default_factory=dict)
+    grid: dict[str, tuple[int | float | str, ...]] = Field(default_factory=dict)
+
+
+class Gate(Frozen):
+    """What a candidate must reach on the hold-out to be registered."""
+
+    accuracy: Share
+    macro_f1: Share
+    class_precision: Share
+    max_regression: Share
+    approval: Literal["automatic", "manual"]
+
+
+class Business(Frozen):
+    """Assumptions behind the business figures; money in ``currency``."""
+
+    currency: str
+    baskets_per_week: int = Field(gt=0)
+    value_per_correct_prediction: float = Field(ge=0)
+    cost_per_pricing_error: float = Field(ge=0)
+    manual_minutes_per_thousand_baskets: float = Field(ge=0)
+    analyst_cost_per_hour: float = Field(ge=0)
+
+
+class UseCase(Frozen):
+    """All that the pipeline knows of one data set and what is to be predicted from it."""
+
+    name: str
+    title: str
+    source: str
+    file_week: str
+    columns: tuple[Column, ...]
+    validation: Validation
+    label: Label
+    split: Split
+    features: Features
+    candidates: dict[ModelName, Candidate]
+    search_rows: int = Field(gt=0)
+    gate: Gate
+    slices: tuple[str, ...]
+    business: Business
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Self:
+        known = {column.name for column in self.columns}
+        for where, names in (
+            ("label.column", (self.label.column,)),
+            ("features.categories", self.features.categories),
+            ("features.encoder.levels", self.features.encoder.levels),
+            ("slices", self.slices),
+        ):
+            for name in names:
+                if name not in known:
+                    raise ValueError(f"{where}: there is no column named {name}")
+        return self
+
+    def column(self, name: str) -> Column:
+        """Return the column called ``name``."""
+        return next(column for column in self.columns if column.name == name)
+
+    @property
+    def data_fingerprint(self) -> str:
+        """A hash of the settings that decide what silver and gold hold."""
+        chosen = self.model_dump(mode="json", include={"name", "file_week", "columns", "validation", "label"})
+        return fingerprint(chosen)
+
+    @property
+    def settings_fingerprint(self) -> str:
+        """A hash of every setting."""
+        return fingerprint(self.model_dump(mode="json"))
+
+
+def load_use_case(name_or_file: str) -> UseCase:
+    """Return a built-in use case by name, or one from a YAML file by path.
+
+    Raises:
+        SettingsError: there is no such use case, or the file has a wrong key or value.
+
+    """
+    if name_or_file.endswith((".yaml", ".yml")):
+        path = Path(name_or_file)
+        if not path.is_file():
+            raise SettingsError(f"{name_or_file}: no such use-case file")
+        text = path.read_text(encoding="utf-8")
+    else:
+        folder = resources.files("ml.use_cases")
+        built_in = folder / f"{name_or_file}.yaml"
+        if not built_in.is_file():
+            known = sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+            raise SettingsError(f"use case {name_or_file!r} does not exist; there is: {', '.join(known)}, or a .yaml file")
+        text = built_in.read_text(encoding="utf-8")
+    return parse_use_case(text, origin=name_or_file)
+
+
+def parse_use_case(text: str, *, origin: str) -> UseCase:
+    """Parse YAML ``text``; ``origin`` names it in errors."""
+    try:
+        values: Any = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{origin}: not valid YAML: {error}") from error
+    try:
+        return UseCase.model_validate(values)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in each['loc']) or 'file'}: {each['msg']}" for each in error.errors()
+        )
+        raise SettingsError(f"{origin}: {problems}") from error

@@ -1,0 +1,1 @@
+"""One YAML file per use case; ``ml.use_case`` reads them."""
