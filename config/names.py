@@ -17,9 +17,9 @@ RUNS: Final = "runs"
 MODELS: Final = "models"
 REGISTRY: Final = "registry"
 
-# Partition columns of silver and gold.
-WEEK_PARTITION: Final = "SHOP_WEEK"
-REGION_PARTITION: Final = "STORE_REGION"
+# Partition columns of silver and gold, in lower case as Glue and Athena want them.
+WEEK_PARTITION: Final = "shop_week"
+REGION_PARTITION: Final = "store_region"
 
 
 class ModelStatus(StrEnum):

@@ -187,8 +187,12 @@ def load_use_case(name_or_file: str) -> UseCase:
         folder = resources.files("ml.use_cases")
         built_in = folder / f"{name_or_file}.yaml"
         if not built_in.is_file():
-            known = sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
-            raise SettingsError(f"use case {name_or_file!r} does not exist; there is: {', '.join(known)}, or a .yaml file")
+            known = sorted(
+                entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml")
+            )
+            raise SettingsError(
+                f"use case {name_or_file!r} does not exist; there is: {', '.join(known)}, or a .yaml file"
+            )
         text = built_in.read_text(encoding="utf-8")
     return parse_use_case(text, origin=name_or_file)
 
@@ -203,6 +207,7 @@ def parse_use_case(text: str, *, origin: str) -> UseCase:
         return UseCase.model_validate(values)
     except ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(str(part) for part in each['loc']) or 'file'}: {each['msg']}" for each in error.errors()
+            f"{'.'.join(str(part) for part in each['loc']) or 'file'}: {each['msg']}"
+            for each in error.errors()
         )
         raise SettingsError(f"{origin}: {problems}") from error

@@ -1,0 +1,1 @@
+"""Self-contained HTML pages and their charts: no script, font or picture from elsewhere."""
