@@ -1,0 +1,177 @@
+"""A model bundle: an immutable folder with a version and checksums, and nothing in it that runs code on load.
+
+``model.onnx`` is the classifier over the feature vector, ``encoder.parquet`` and ``vector.json`` say how a
+basket becomes one, ``parity.parquet`` holds vectors with the probabilities they must give, and
+``manifest.json`` everything a reader needs to know of them, with each file's SHA-256.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import onnxruntime
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from ml.errors import ModelError
+from ml.features.baskets import Baskets
+from ml.features.encoder import ProductEncoder
+from ml.features.vector import BasketFeatures, FeatureVector, Matrix
+from ml.files import fingerprint, read_json, sha256_of, write_json
+
+MODEL, ENCODER, VECTOR, PARITY, MANIFEST = (
+    "model.onnx",
+    "encoder.parquet",
+    "vector.json",
+    "parity.parquet",
+    "manifest.json",
+)
+PARITY_TOLERANCE = 1e-5
+SCORING_ROWS = 50_000
+Probabilities = NDArray[np.float64]
+
+
+class Classifier:
+    """ONNX Runtime on ``model.onnx``: float32 vectors in, class probabilities out."""
+
+    def __init__(self, model: bytes | Path, *, threads: int = 1) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        source = model if isinstance(model, bytes) else str(model)
+        try:
+            self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        except Exception as error:
+            raise ModelError(f"the classifier cannot be loaded: {error}") from error
+        self._input = self._session.get_inputs()[0].name
+        self._output = self._session.get_outputs()[1].name
+
+    def probabilities(self, vectors: Matrix) -> Probabilities:
+        """Return (n, classes) float64 for (n, features) float32, in bounded memory."""
+        parts = [
+            self._session.run([self._output], {self._input: vectors[start : start + SCORING_ROWS]})[0]
+            for start in range(0, len(vectors), SCORING_ROWS)
+        ]
+        return np.vstack(parts).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A loaded bundle that has passed its checksums and its parity sample."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    features: FeatureVector
+    classifier: Classifier
+
+    @property
+    def version(self) -> str:
+        """The immutable version: it follows from the bundle's content."""
+        return str(self.manifest["version"])
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Classes as shown to users, in the order of the probabilities."""
+        return tuple(each["word"] for each in self.manifest["classes"])
+
+    @classmethod
+    def load(cls, folder: Path, *, threads: int = 1) -> Self:
+        """Load and verify a bundle.
+
+        Raises:
+            ModelError: a file is missing, has another checksum, or the parity sample does not come out.
+
+        """
+        manifest = read_manifest(folder)
+        for name, checksum in manifest["files"].items():
+            path = folder / name
+            if not path.is_file():
+                raise ModelError(f"{folder}: {name} is missing from the bundle")
+            if sha256_of(path) != checksum:
+                raise ModelError(f"{path}: the checksum differs from the manifest's; the bundle is damaged")
+        vector = read_json(folder / VECTOR)
+        features = FeatureVector(
+            basket_features=BasketFeatures.from_json(vector["basket_features"]),
+            classes=tuple(each["word"] for each in manifest["classes"]),
+            encoder=ProductEncoder.load(folder / ENCODER) if ENCODER in manifest["files"] else None,
+        )
+        if features.schema_version != manifest["feature_schema"]["version"]:
+            raise ModelError(
+                f"{folder}: made for feature schema {manifest['feature_schema']['version']}, "
+                f"this code computes {features.schema_version}; score it with the code version it names"
+            )
+        bundle = cls(
+            folder=folder,
+            manifest=manifest,
+            features=features,
+            classifier=Classifier(folder / MODEL, threads=threads),
+        )
+        bundle.check_parity()
+        return bundle
+
+    def check_parity(self) -> None:
+        """Raise ModelError unless the parity sample gives the recorded probabilities."""
+        table = pq.read_table(self.folder / PARITY)
+        columns = [table.column(name).to_numpy() for name in table.column_names]
+        width = len(self.features.names)
+        given = np.column_stack(columns[:width]).astype(np.float32)
+        wanted = np.column_stack(columns[width:])
+        gap = float(np.abs(self.classifier.probabilities(given) - wanted).max())
+        if not gap <= PARITY_TOLERANCE:
+            raise ModelError(f"{self.folder}: the parity sample is off by {gap:.2g}; the bundle is not used")
+
+    def probabilities(self, baskets: Baskets) -> Probabilities:
+        """Return (n, classes) probabilities of ``baskets``."""
+        return self.classifier.probabilities(self.features.transform(baskets))
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Return a bundle's manifest.
+
+    Raises:
+        ModelError: ``folder`` is not a bundle.
+
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise ModelError(f"{folder}: not a model bundle (it has no {MANIFEST})")
+    manifest: dict[str, Any] = read_json(path)
+    return manifest
+
+
+def write_bundle(
+    folder: Path,
+    *,
+    model: bytes,
+    features: FeatureVector,
+    parity_vectors: Matrix,
+    parity_probabilities: Probabilities,
+    trained_through: int,
+    description: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Write a bundle's files into the empty ``folder``; return its manifest.
+
+    The version is the last training week and a hash of the content: equal training gives an equal version.
+    ``description`` joins the manifest: use case, classes, parameters, lineage, metrics known so far.
+    """
+    (folder / MODEL).write_bytes(model)
+    if features.encoder is not None:
+        features.encoder.save(folder / ENCODER)
+    write_json(folder / VECTOR, {"basket_features": features.basket_features.to_json()})
+    columns = {f"x{index}": column for index, column in enumerate(parity_vectors.T)}
+    columns |= {f"p{index}": column for index, column in enumerate(parity_probabilities.T)}
+    pq.write_table(pa.table(columns), folder / PARITY)
+    files = {path.name: sha256_of(path) for path in sorted(folder.iterdir())}
+    manifest = {
+        "schema": 1,
+        "version": f"{trained_through}-{fingerprint(files)[:10]}",
+        "files": files,
+        "feature_schema": {"version": features.schema_version, "names": list(features.names)},
+        **description,
+    }
+    write_json(folder / MANIFEST, manifest)
+    return manifest
