@@ -91,9 +91,7 @@ def business_impact(scores: Scores, baseline: Scores, assumptions: Business) -> 
 
 
 def _figure(name: str, title: str, per_week: Estimate, formula: str) -> Figure:
-    return Figure(
-        name=name, title=title, per_week=per_week, per_year=per_week.times(WEEKS_PER_YEAR), formula=formula
-    )
+    return Figure(name=name, title=title, per_week=per_week, per_year=per_week.times(WEEKS_PER_YEAR), formula=formula)
 
 
 def _mistakes(accuracy: Estimate, baskets: int) -> Estimate:

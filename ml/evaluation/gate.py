@@ -8,6 +8,9 @@ from ml.evaluation.comparison import Comparison
 from ml.evaluation.metrics import Scores
 from ml.use_case import Frozen, Gate
 
+# How the sentence of a rule begins; the report puts failed rules first.
+PASSED, FAILED = "Passed", "Failed"
+
 
 class Rule(Frozen):
     """One rule of the gate; ``value`` and ``threshold`` are None where the rule is not about a number."""
@@ -66,7 +69,7 @@ def decide(scores: Scores, gate: Gate, *, champion: Scores | None, comparison: C
 
 def _at_least(name: str, value: float, threshold: float) -> Rule:
     if not math.isfinite(value):
-        return _failed(name, threshold, f"{name} is not a number, so it cannot reach {threshold:.2f}")
+        return _failed(name, threshold, f"{name} is not a number, so it cannot reach {_threshold(threshold)}")
     passed = value >= threshold
     verdict = "reaches" if passed else "is below"
     return Rule(
@@ -74,7 +77,7 @@ def _at_least(name: str, value: float, threshold: float) -> Rule:
         passed=passed,
         value=value,
         threshold=threshold,
-        sentence=f"{_word(passed)}: {name} {_shown(value, threshold)} {verdict} the required {threshold:g}.",
+        sentence=f"{_word(passed)}: {name} {_shown(value, threshold)} {verdict} the required {_threshold(threshold)}.",
     )
 
 
@@ -84,9 +87,7 @@ def _class_rules(scores: Scores, gate: Gate) -> Iterator[Rule]:
         if each.predicted == 0:
             yield _failed(name, gate.class_precision, f"class {each.name} is never predicted")
         elif each.support == 0:
-            yield _failed(
-                name, gate.class_precision, f"the hold-out has no basket of class {each.name} to judge it by"
-            )
+            yield _failed(name, gate.class_precision, f"the hold-out has no basket of class {each.name} to judge it by")
         else:
             yield _at_least(name, each.precision.value, gate.class_precision)
 
@@ -108,12 +109,9 @@ def _usable(scores: Scores) -> Rule:
     )
 
 
-def _not_worse(
-    scores: Scores, champion: Scores, comparison: Comparison | None, max_regression: float
-) -> Rule:
+def _not_worse(scores: Scores, champion: Scores, comparison: Comparison | None, max_regression: float) -> Rule:
     if scores.rows != champion.rows or any(
-        ours.support != theirs.support
-        for ours, theirs in zip(scores.per_class, champion.per_class, strict=True)
+        ours.support != theirs.support for ours, theirs in zip(scores.per_class, champion.per_class, strict=True)
     ):
         raise ValueError("candidate and champion must be scored on the same rows")
     name = "not worse than the champion"
@@ -126,7 +124,7 @@ def _not_worse(
     interval = ""
     if comparison is not None:
         low, high = comparison.macro_f1_difference.low, comparison.macro_f1_difference.high
-        interval = f" (95 % interval of the difference {low:+.4f} to {high:+.4f})"
+        interval = f" (95 % interval of the difference {low:+.4f} to {high:+.4f})".replace("-", "−")
     return Rule(
         name=name,
         passed=passed,
@@ -138,11 +136,15 @@ def _not_worse(
 
 
 def _failed(name: str, threshold: float | None, why: str) -> Rule:
-    return Rule(name=name, passed=False, value=None, threshold=threshold, sentence=f"Failed: {why}.")
+    return Rule(name=name, passed=False, value=None, threshold=threshold, sentence=f"{FAILED}: {why}.")
 
 
 def _word(passed: bool) -> str:
-    return "Passed" if passed else "Failed"
+    return PASSED if passed else FAILED
+
+
+def _threshold(value: float) -> str:
+    return f"{value:.2f}" if round(value, 2) == value else f"{value:g}"
 
 
 def _shown(value: float, other: float) -> str:

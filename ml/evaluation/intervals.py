@@ -40,9 +40,7 @@ def proportion(*, successes: int, rows: int) -> Estimate:
     scale = 1 + Z * Z / rows
     centre = (share + Z * Z / (2 * rows)) / scale
     half = Z * math.sqrt(share * (1 - share) / rows + Z * Z / (4 * rows * rows)) / scale
-    return Estimate(
-        value=share, low=min(share, max(0.0, centre - half)), high=max(share, min(1.0, centre + half))
-    )
+    return Estimate(value=share, low=min(share, max(0.0, centre - half)), high=max(share, min(1.0, centre + half)))
 
 
 def mean_of(values: NDArray[np.float64]) -> Estimate:

@@ -113,9 +113,7 @@ def score(
         macro_f1=percentiles(float(found.macro_f1), drawn.macro_f1),
         log_loss=mean_of(-np.log(np.clip(of_truth, np.finfo(np.float64).eps, 1.0))),
         brier=mean_of(((kept - truth) ** 2).sum(axis=1)),
-        calibration_error=calibration_error(
-            kept.max(axis=1), predicted == labels, seed=seed, replicates=replicates
-        ),
+        calibration_error=calibration_error(kept.max(axis=1), predicted == labels, seed=seed, replicates=replicates),
         class_precision_minimum=percentiles(float(found.precision_minimum), drawn.precision_minimum),
         weakest_class=classes[int(occurring.argmin())],
         per_class=tuple(

@@ -86,9 +86,7 @@ def _coded(values: NDArray[Any]) -> tuple[NDArray[np.int64], list[str]]:
         objects[np.ma.getmaskarray(values)] = None
     codes, found = pd.factorize(objects, use_na_sentinel=True)
     counts = np.bincount(codes[codes >= 0], minlength=len(found))
-    kept = sorted(
-        (index for index in range(len(found)) if found[index] != ""), key=lambda index: -counts[index]
-    )
+    kept = sorted((index for index in range(len(found)) if found[index] != ""), key=lambda index: -counts[index])
     kept = kept[: MAXIMUM_VALUES if len(kept) <= MAXIMUM_VALUES else MAXIMUM_VALUES - 1]
     numeric = all(isinstance(found[index], int | float | np.number) for index in kept)
     kept.sort(key=lambda index: (found[index] if numeric else 0, str(found[index])))

@@ -9,9 +9,7 @@ CLASSES = ("High", "Medium", "Low")
 Rows = tuple[NDArray[np.int64], NDArray[np.float64]]
 
 
-def predictions(
-    rows: int, *, seed: int, quality: float = 3.0, shares: tuple[float, ...] = (0.24, 0.5, 0.26)
-) -> Rows:
+def predictions(rows: int, *, seed: int, quality: float = 3.0, shares: tuple[float, ...] = (0.24, 0.5, 0.26)) -> Rows:
     """Return (n,) labels and (n, K) probabilities; at quality 0 they know nothing of each other."""
     rng = np.random.default_rng(seed)
     labels = rng.choice(len(shares), size=rows, p=shares)

@@ -45,14 +45,12 @@ def test_approval_by_hand_leaves_an_accepted_model_waiting() -> None:
         ({"class_precision": 1.0}, "precision of High"),
     ],
 )
-def test_a_figure_below_its_threshold_is_rejected_with_both_numbers(
-    change: dict[str, float], named: str
-) -> None:
+def test_a_figure_below_its_threshold_is_rejected_with_both_numbers(change: dict[str, float], named: str) -> None:
     decision = decide(scores(), of_gate(**change), champion=None, comparison=None)
     assert not decision.accepted
     assert decision.status == "Rejected"
     assert decision.reasons[0].startswith(f"Failed: {named} 0.9")
-    assert decision.reasons[0].endswith("is below the required 1.")
+    assert decision.reasons[0].endswith("is below the required 1.00.")
 
 
 def test_a_figure_equal_to_its_threshold_passes() -> None:
@@ -114,7 +112,7 @@ def test_a_candidate_worse_than_the_champion_on_the_same_rows_is_rejected_with_t
     decision = decide(candidate, GATE, champion=champion, comparison=comparison)
     assert not decision.accepted
     assert "is below the champion's 1.0000 on the same 2,000 rows" in decision.reasons[0]
-    assert "95 % interval of the difference -0." in decision.reasons[0]
+    assert "95 % interval of the difference −0." in decision.reasons[0]
     tolerant = of_gate(max_regression=0.05)
     assert decide(candidate, tolerant, champion=champion, comparison=comparison).accepted
 

@@ -36,8 +36,7 @@ def test_columns_of_a_group_are_shuffled_together() -> None:
 
     ones = np.ones_like(labels)
     together, alone = (
-        permutation_importance(agreeing, X, ones, {"twins": columns}, seed=1)[0].drop
-        for columns in ([1, 2], [1])
+        permutation_importance(agreeing, X, ones, {"twins": columns}, seed=1)[0].drop for columns in ([1, 2], [1])
     )
     assert together == 0.0
     assert alone > 0.9
@@ -71,6 +70,4 @@ def test_no_more_rows_are_predicted_than_allowed_and_none_is_changed() -> None:
 
 def test_no_rows_are_refused() -> None:
     with pytest.raises(DataError, match="no labelled basket"):
-        permutation_importance(
-            by_second_column, np.empty((0, 4), np.float32), np.array([], np.int64), {}, seed=1
-        )
+        permutation_importance(by_second_column, np.empty((0, 4), np.float32), np.array([], np.int64), {}, seed=1)
