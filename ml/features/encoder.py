@@ -72,7 +72,7 @@ class ProductEncoder:
             lines = _Lines.of(baskets)
             if parameters.neutral_state:
                 vectors = _with_neutral_state(vectors)
-            label_model = LogisticRegression(C=1e4, max_iter=200, warm_start=True)
+            label_model = LogisticRegression(C=1e4, solver="newton-cholesky", warm_start=True)
             for _ in range(parameters.rounds):
                 counts = _shared_out(lines, vectors, label_model)
                 vectors = tree.smooth(counts, parameters.smoothing)

@@ -81,13 +81,13 @@ class BasketFeatures:
         return np.column_stack([column.astype(np.float32) for column in columns])
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values for ``from_json``."""
-        return {"cutoffs": self.cutoffs, "values": {name: list(values) for name, values in self.values.items()}}
+        """Return plain values for ``from_json``; the categories are a list, because their order counts."""
+        return {"cutoffs": self.cutoffs, "values": [[name, list(values)] for name, values in self.values.items()]}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
         """Return what ``to_json`` was called on."""
-        return cls(cutoffs=dict(value["cutoffs"]), values={k: tuple(v) for k, v in value["values"].items()})
+        return cls(cutoffs=dict(value["cutoffs"]), values={name: tuple(values) for name, values in value["values"]})
 
 
 def product_feature_names(classes: Sequence[str], states: int) -> tuple[str, ...]:

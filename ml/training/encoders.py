@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 from sklearn.tree import DecisionTreeClassifier
+from threadpoolctl import threadpool_limits
 
 from ml.errors import ModelError
 from ml.features.baskets import Baskets
@@ -109,7 +110,8 @@ def fit_encoder_set(
     def fit(without: tuple[int, ...]) -> ProductEncoder:
         return ProductEncoder.fit(baskets.take(~np.isin(folds, without)), parameters, classes=classes)
 
-    with ThreadPoolExecutor(threads) as pool:
+    # One BLAS thread each: the fits themselves are what runs side by side.
+    with threadpool_limits(1), ThreadPoolExecutor(threads) as pool:
         fitted = list(track(pool.map(fit, excluded), label="fit encoders", total=len(excluded)))
     encoders = dict(zip(excluded, fitted, strict=True))
     return EncoderSet(parameters=parameters, search=search, encoders=encoders, classes=classes)
@@ -140,7 +142,7 @@ def search_encoder(
     points = list(_grid(use_case))
     if len(points) == 1:
         return points[0], []
-    with ThreadPoolExecutor(threads) as pool:
+    with threadpool_limits(1), ThreadPoolExecutor(threads) as pool:
         tried = list(track(pool.map(reached, points), label="search encoder", total=len(points)))
     best = max(range(len(points)), key=lambda index: (tried[index]["macro_f1"], -index))
     return points[best], tried
