@@ -151,8 +151,8 @@ def _ethics(evaluation: Part) -> list[str]:
             "disadvantage; use them to spare those customers price rises, not to find who will pay more."
         ),
         (
-            "No customer identifier is a feature. Customer segments are shown as slices so that unequal quality "
-            "between groups is seen."
+            "No customer identifier is a feature; segments of customers may be. They are shown as slices so that "
+            "unequal quality between groups is seen."
         ),
     ]
     if weakest:
