@@ -123,6 +123,21 @@ class Business(Frozen):
     analyst_cost_per_hour: float = Field(ge=0)
 
 
+class Scaling(Frozen):
+    """How many replicas serve, and the CPU use that adds one."""
+
+    minimum: int = Field(ge=1)
+    maximum: int = Field(ge=1)
+    target_cpu_percent: int = Field(ge=1, le=100)
+
+
+class Deployment(Frozen):
+    """What a release's descriptor says beside the model: the service's image and its scaling."""
+
+    image: str
+    scaling: Scaling
+
+
 class UseCase(Frozen):
     """All that the pipeline knows of one data set and what is to be predicted from it."""
 
@@ -140,6 +155,7 @@ class UseCase(Frozen):
     gate: Gate
     slices: tuple[str, ...]
     business: Business
+    deployment: Deployment
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
@@ -207,7 +223,6 @@ def parse_use_case(text: str, *, origin: str) -> UseCase:
         return UseCase.model_validate(values)
     except ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(str(part) for part in each['loc']) or 'file'}: {each['msg']}"
-            for each in error.errors()
+            f"{'.'.join(str(part) for part in each['loc']) or 'file'}: {each['msg']}" for each in error.errors()
         )
         raise SettingsError(f"{origin}: {problems}") from error

@@ -100,14 +100,14 @@ def read_baskets(baskets: Sequence[str], products: Sequence[str], use_case: UseC
     with duckdb.connect() as connection:
         connection.execute("SET preserve_insertion_order = true")
         table = connection.sql(
-            f"SELECT basket_id, CAST(shop_week AS INTEGER) AS shop_week, coalesce(label, '') AS label, {numbers},"  # noqa: S608
+            f"SELECT basket_id, CAST(shop_week AS INTEGER) AS shop_week, coalesce(label, '') AS label, {numbers},"
             f" {texts}, prod_codes FROM read_parquet($files, hive_partitioning = true) b ORDER BY shop_week, basket_id",
             params={"files": list(baskets)},
         ).to_arrow_table()
         levels = use_case.features.encoder.levels
         parents = ", ".join(f"coalesce(min({level}), '') AS {level}" for level in levels[1:])
         catalogue = connection.execute(
-            f"SELECT {levels[0]}, {parents} FROM read_parquet($files, hive_partitioning = true)"  # noqa: S608
+            f"SELECT {levels[0]}, {parents} FROM read_parquet($files, hive_partitioning = true)"
             f" GROUP BY {levels[0]} ORDER BY {levels[0]}",
             {"files": list(products)},
         ).fetchnumpy()
