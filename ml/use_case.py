@@ -1,5 +1,6 @@
 """A use case, parsed once from its YAML file into frozen types that refuse what they do not know."""
 
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -175,6 +176,36 @@ class UseCase(Frozen):
         """Return the column called ``name``."""
         return next(column for column in self.columns if column.name == name)
 
+    def with_changes(
+        self,
+        *,
+        holdout_weeks: int | None = None,
+        models: Sequence[str] | None = None,
+        parameters: Mapping[str, Mapping[str, Any]],
+    ) -> "UseCase":
+        """Return the use case with another hold-out, fewer candidates or fixed hyper-parameters.
+
+        ``parameters`` (candidate → hyper-parameter → value) fixes values and takes them out of the grid.
+
+        Raises:
+            SettingsError: a candidate is unknown or a value is out of range.
+
+        """
+        values = self.model_dump(mode="json")
+        for name in (*(models or ()), *parameters):
+            if name not in values["candidates"]:
+                known = ", ".join(values["candidates"])
+                raise SettingsError(f"use case {self.name} has no candidate {name!r}; it has: {known}")
+        if holdout_weeks is not None:
+            values["split"]["holdout_weeks"] = holdout_weeks
+        if models:
+            values["candidates"] = {name: each for name, each in values["candidates"].items() if name in models}
+        for name, own in parameters.items():
+            candidate = values["candidates"][name]
+            candidate["fixed"] |= own
+            candidate["grid"] = {key: grid for key, grid in candidate["grid"].items() if key not in own}
+        return _checked(values, origin=f"use case {self.name}")
+
     @property
     def data_fingerprint(self) -> str:
         """A hash of the settings that decide what silver and gold hold."""
@@ -219,6 +250,10 @@ def parse_use_case(text: str, *, origin: str) -> UseCase:
         values: Any = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise SettingsError(f"{origin}: not valid YAML: {error}") from error
+    return _checked(values, origin=origin)
+
+
+def _checked(values: Any, *, origin: str) -> UseCase:
     try:
         return UseCase.model_validate(values)
     except ValidationError as error:
