@@ -34,7 +34,7 @@ class FileCheck:
         return found
 
 
-class BrokenRules(DataError):
+class BrokenRuleError(DataError):
     """A file that breaks a rule further than the use case tolerates; ``check`` holds what was counted."""
 
     def __init__(self, message: str, check: FileCheck) -> None:
@@ -43,22 +43,22 @@ class BrokenRules(DataError):
 
 
 def judge(check: FileCheck, *, rules: tuple[Rule, ...], validation: Validation) -> None:
-    """Raise BrokenRules where a file must not enter silver; a few tolerated losses pass."""
+    """Raise BrokenRuleError where a file must not enter silver; a few tolerated losses pass."""
     if check.rows_in == 0:
-        raise BrokenRules(f"{check.path}: the file has a header and no rows", check)
+        raise BrokenRuleError(f"{check.path}: the file has a header and no rows", check)
     for rule in rules:
         if not rule.tolerated and check.dropped.get(rule.broken):
-            raise BrokenRules(_message(check, rule.broken), check)
+            raise BrokenRuleError(_message(check, rule.broken), check)
     worst = max(check.dropped, key=lambda reason: check.dropped[reason], default="")
     if check.rows_kept == 0:
-        raise BrokenRules(f"{_message(check, worst)}; no valid rows are left", check)
+        raise BrokenRuleError(f"{_message(check, worst)}; no valid rows are left", check)
     lost, limit = check.rows_in - check.rows_kept, validation.max_dropped_share
     if lost > limit * check.rows_in:
-        raise BrokenRules(f"{_message(check, worst)}; {_over(lost, check.rows_in, 'rows', limit)}", check)
+        raise BrokenRuleError(f"{_message(check, worst)}; {_over(lost, check.rows_in, 'rows', limit)}", check)
     lost = sum(check.baskets_dropped.values())
     if lost and (check.baskets == 0 or lost > limit * (check.baskets + lost)):
         worst = max(check.baskets_dropped, key=lambda reason: check.baskets_dropped[reason])
-        raise BrokenRules(f"{_message(check, worst)}; {_over(lost, check.baskets + lost, 'baskets', limit)}", check)
+        raise BrokenRuleError(f"{_message(check, worst)}; {_over(lost, check.baskets + lost, 'baskets', limit)}", check)
 
 
 def _over(lost: int, total: int, things: str, limit: float) -> str:

@@ -68,18 +68,6 @@ def read_header(path: Path, *, use_case: UseCase, require_label: bool) -> Header
     )
 
 
-def is_transactions(path: Path, *, use_case: UseCase) -> bool:
-    """Return whether the name has a week in it or the header holds most of the use case's columns."""
-    if re.search(use_case.file_week, path.name):
-        return True
-    try:
-        names = {name.strip() for name in _first_lines(path)[0].strip("\r\n").split(",")}
-    except DataError:
-        return False
-    known = sum(not names.isdisjoint(column.headers) for column in use_case.columns)
-    return 2 * known > len(use_case.columns)
-
-
 def week_of(path: Path, *, use_case: UseCase, header: Header | None = None) -> int:
     """Return a file's week as YYYYWW: the one in its name, else the SHOP_WEEK of its first row.
 

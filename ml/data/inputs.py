@@ -1,6 +1,7 @@
 """From what a user points at to files under ``raw/``: expand folders, then land each file whole."""
 
 import hashlib
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from config.names import WEEK_PARTITION
-from ml.data.header import is_transactions, week_of
+from ml.data.header import week_of
 from ml.data.snapshot import Stamp
 from ml.errors import DataError
 from ml.files import new_file, sha256_of, sweep
@@ -16,17 +17,18 @@ from ml.progress import say
 from ml.use_case import UseCase
 
 _SUFFIXES = (".csv", ".csv.gz")
+_LOOKS_WEEKLY = re.compile("[0-9]{6}")
 _CHUNK = 1 << 20
 
 
-def collect_inputs(paths: Sequence[Path], *, use_case: UseCase) -> list[Path]:
-    """Return the transaction files that ``paths`` (files and folders) hold, in order of name.
+def collect_inputs(paths: Sequence[Path]) -> list[Path]:
+    """Return the weekly files that ``paths`` (files and folders) hold, each folder's in order of name.
 
-    A file that is named is taken at its word; in a folder, also below it, those are taken whose name has a
-    week in it or whose header is that of transactions. What is left aside there is said.
+    A file that is named is taken at its word. Where files of a folder, or below it, have a week in their
+    name, the others there (a calendar, say) are left aside, and said to be; where none has, all are taken.
 
     Raises:
-        DataError: a path does not exist, or a folder holds no such file.
+        DataError: a path does not exist, or a folder holds no .csv or .csv.gz file.
 
     """
     if not paths:
@@ -34,7 +36,7 @@ def collect_inputs(paths: Sequence[Path], *, use_case: UseCase) -> list[Path]:
     found: dict[Path, None] = {}
     for path in paths:
         if path.is_dir():
-            found |= dict.fromkeys(_in_folder(path, use_case))
+            found |= dict.fromkeys(_in_folder(path))
         elif not path.exists():
             raise DataError(f"{path}: there is no such file or folder")
         elif not path.name.endswith(_SUFFIXES):
@@ -44,19 +46,19 @@ def collect_inputs(paths: Sequence[Path], *, use_case: UseCase) -> list[Path]:
     return list(found)
 
 
-def _in_folder(folder: Path, use_case: UseCase) -> list[Path]:
+def _in_folder(folder: Path) -> list[Path]:
     files = sorted(
         path
         for path in folder.rglob("*.csv*")
         if path.is_file() and path.name.endswith(_SUFFIXES) and not path.name.startswith(".")
     )
-    taken = [path for path in files if is_transactions(path, use_case=use_case)]
-    if not taken:
-        raise DataError(f"{folder}: holds no weekly file (.csv or .csv.gz with the header of transactions)")
-    ignored = [path for path in files if path not in set(taken)]
+    if not files:
+        raise DataError(f"{folder}: holds no .csv or .csv.gz file")
+    weekly = [path for path in files if _LOOKS_WEEKLY.search(path.name)]
+    ignored = [path for path in files if path not in set(weekly)] if weekly else []
     if ignored:
-        say(f"  ignored in {folder}: {', '.join(path.name for path in ignored)}")
-    return taken
+        say(f"  ignored in {folder}, no week in the name: {', '.join(path.name for path in ignored)}")
+    return weekly or files
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from config.names import BASKETS, PRODUCTS, TRANSACTIONS, WEEK_PARTITION
-from ml.data.file_check import BrokenRules
+from ml.data.file_check import BrokenRuleError
 from ml.data.header import week_of
 from ml.data.sample import SampledRows
 from ml.data.validation_report import write_validation_report
@@ -176,7 +176,7 @@ def refine(
         raise
     finally:
         files = [{**each.counts, "status": each.status} for each in outcomes]
-        if isinstance(stopped, BrokenRules):
+        if isinstance(stopped, BrokenRuleError):
             files.append({**stopped.check.to_json(), "status": "stopped"})
         report = write_validation_report(
             reports,
