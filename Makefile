@@ -18,7 +18,7 @@ setup: $(STAMP) ## build .venv from the hashed lock files
 $(STAMP): $(LOCKS) pyproject.toml
 	@command -v $(UV) >/dev/null || { echo "uv is needed: see its installation page, or 'pip install uv'"; exit 2; }
 	@test -x $(BIN)/python || $(UV) venv --quiet --python '>=3.11,<3.14' $(VENV)
-	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes $(LOCKS)
+	$(UV) pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes $(LOCKS)
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 

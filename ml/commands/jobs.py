@@ -215,7 +215,7 @@ def score(
     target = output or box.output("predictions", None) / "predictions.parquet"
     scored = score_files(
         model=box.channel("model", model),
-        inputs=collect_inputs(all_inputs(inputs, more, channel="raw"), use_case=chosen),
+        inputs=collect_inputs(all_inputs(inputs, more, channel="raw")),
         output=target,
         use_case=chosen,
     )

@@ -19,7 +19,7 @@ def etl(
 
     """
     refinement = refine(
-        collect_inputs(inputs, use_case=use_case),
+        collect_inputs(inputs),
         silver=silver,
         gold=gold,
         reports=reports,

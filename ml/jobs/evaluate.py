@@ -276,8 +276,7 @@ def _detail(
             threads=threads,
         )
         whole = {"accuracy": scores.accuracy.value, "macro_f1": scores.macro_f1.value}
-        cross_validated = winner.manifest["cross_validation"]["accuracy_mean"]
-        curve.append({"baskets": len(data.train.baskets), **whole, "cross_validated_accuracy": cross_validated})
+        curve.append({"baskets": len(data.train.baskets), **whole})
     return {
         "calibration": [
             each.model_dump(mode="json") for each in calibration_curve(holdout.labels, probabilities, classes=words)

@@ -73,7 +73,7 @@ def run(*, inputs: Sequence[Path], workdir: Workdir, use_case: UseCase, threads:
     """
     with _alone(workdir.root):
         with stage("land"):
-            landed = land(collect_inputs(inputs, use_case=use_case), raw=workdir.raw, use_case=use_case)
+            landed = land(collect_inputs(inputs), raw=workdir.raw, use_case=use_case)
         with stage("validate, silver, gold"):
             validation = workdir.artifacts / "validation" / _inputs_id(landed)
             etl(inputs=landed, silver=workdir.silver, gold=workdir.gold, reports=validation, use_case=use_case)

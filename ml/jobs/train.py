@@ -1,7 +1,10 @@
 """The train job: one candidate, from gold and the encoders to a verified bundle."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from threadpoolctl import threadpool_limits
 
 from ml.errors import SettingsError
 from ml.files import new_folder, replace_folder
@@ -39,6 +42,20 @@ def train(
         "libraries": library_versions(),
         "seed": use_case.split.seed,
     }
+    # BLAS and OpenMP would each take every core, and jobs run side by side.
+    with threadpool_limits(threads):
+        return _write(model, data, use_case, output, description=description, threads=threads)
+
+
+def _write(
+    model: ModelName,
+    data: TrainingData,
+    use_case: UseCase,
+    output: Path,
+    *,
+    description: Mapping[str, Any],
+    threads: int,
+) -> dict[str, Any]:
     # SageMaker mounts the model folder itself, so it cannot be renamed into place: its content can.
     if output.is_dir() and output.is_mount():
         with new_folder(output / ".building") as temporary:
