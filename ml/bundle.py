@@ -48,13 +48,21 @@ class Classifier:
         except Exception as error:
             raise ModelError(f"the classifier cannot be loaded: {error}") from error
         self._input = self._session.get_inputs()[0].name
+        self._width = int(self._session.get_inputs()[0].shape[1])
         self._output = self._session.get_outputs()[1].name
 
     def probabilities(self, vectors: Matrix) -> Probabilities:
-        """Return (n, classes) float64 for (n, features) float32, in bounded memory."""
+        """Return (n, classes) float64 for (n, features) float32, in bounded memory.
+
+        Raises:
+            ModelError: the vectors have another number of columns than the classifier.
+
+        """
+        if vectors.shape[1] != self._width:
+            raise ModelError(f"the classifier takes {self._width} features, not {vectors.shape[1]}")
         parts = [
             self._session.run([self._output], {self._input: vectors[start : start + SCORING_ROWS]})[0]
-            for start in range(0, len(vectors), SCORING_ROWS)
+            for start in range(0, max(len(vectors), 1), SCORING_ROWS)
         ]
         return np.vstack(parts).astype(np.float64)
 
@@ -120,7 +128,7 @@ class Bundle:
         width = len(self.features.names)
         given = np.column_stack(columns[:width]).astype(np.float32)
         wanted = np.column_stack(columns[width:])
-        gap = float(np.abs(self.classifier.probabilities(given) - wanted).max())
+        gap = parity_gap(wanted, self.classifier.probabilities(given))
         if not gap <= PARITY_TOLERANCE:
             raise ModelError(f"{self.folder}: the parity sample is off by {gap:.2g}; the bundle is not used")
 
@@ -129,17 +137,28 @@ class Bundle:
         return self.classifier.probabilities(self.features.transform(baskets))
 
 
+def parity_gap(wanted: Probabilities, given: Probabilities) -> float:
+    """Return the greatest difference of two (n, classes) tables; infinite where their shapes differ."""
+    return float(np.abs(wanted - given).max()) if wanted.shape == given.shape else float("inf")
+
+
 def read_manifest(folder: Path) -> dict[str, Any]:
     """Return a bundle's manifest.
 
     Raises:
-        ModelError: ``folder`` is not a bundle.
+        ModelError: ``folder`` is not a bundle, or its manifest is damaged.
 
     """
     path = folder / MANIFEST
     if not path.is_file():
         raise ModelError(f"{folder}: not a model bundle (it has no {MANIFEST})")
-    manifest: dict[str, Any] = read_json(path)
+    try:
+        manifest: dict[str, Any] = read_json(path)
+    except ValueError as error:
+        raise ModelError(f"{path}: not JSON: {error}; the bundle is damaged") from error
+    lacking = [key for key in ("version", "files", "feature_schema", "classes") if key not in manifest]
+    if lacking:
+        raise ModelError(f"{path}: has no {lacking[0]}; the bundle is damaged")
     return manifest
 
 

@@ -56,7 +56,7 @@ def replace_folder(source: Path, target: Path) -> None:
 
 def sweep(folder: Path) -> None:
     """Delete what killed processes left below ``folder`` under temporary names."""
-    for leftover in folder.rglob(f"{TEMPORARY_PREFIX}*"):
+    for leftover in list(folder.rglob(f"{TEMPORARY_PREFIX}*")):
         if leftover.is_dir():
             shutil.rmtree(leftover, ignore_errors=True)
         else:

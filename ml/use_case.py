@@ -17,7 +17,7 @@ ModelName = Literal["majority", "logistic_regression", "decision_tree", "random_
 
 
 class Frozen(BaseModel):
-    """Base of all settings: immutable, strict about types, closed to unknown keys."""
+    """Base of all settings: immutable, typed, closed to unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -71,10 +71,10 @@ class Label(Frozen):
 
 
 class Split(Frozen):
-    """Hold-out by time, folds by basket."""
+    """Hold-out by time, folds by basket; at least three, because encoders are fitted without any two."""
 
     holdout_weeks: int = Field(ge=1)
-    folds: int = Field(ge=2)
+    folds: int = Field(ge=3)
     seed: int
 
 
@@ -130,6 +130,12 @@ class Scaling(Frozen):
     minimum: int = Field(ge=1)
     maximum: int = Field(ge=1)
     target_cpu_percent: int = Field(ge=1, le=100)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.minimum > self.maximum:
+            raise ValueError(f"minimum {self.minimum} is above maximum {self.maximum}")
+        return self
 
 
 class Deployment(Frozen):
@@ -229,7 +235,10 @@ def load_use_case(name_or_file: str) -> UseCase:
         path = Path(name_or_file)
         if not path.is_file():
             raise SettingsError(f"{name_or_file}: no such use-case file")
-        text = path.read_text(encoding="utf-8")
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise SettingsError(f"{name_or_file}: not UTF-8 text: {error}") from error
     else:
         folder = resources.files("ml.use_cases")
         built_in = folder / f"{name_or_file}.yaml"

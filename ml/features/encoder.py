@@ -122,10 +122,10 @@ class ProductEncoder:
             metadata = table.schema.metadata
             levels = tuple(metadata[b"levels"].decode().split(","))
             classes = int(metadata[b"classes"])
+            of_row = np.asarray(table.column("level").to_pylist(), dtype=str)
+            codes = np.asarray(table.column("code").to_pylist(), dtype=str)
         except (OSError, pa.ArrowException, KeyError, TypeError) as error:
             raise ModelError(f"{path}: not an encoder: {error}") from error
-        of_row = np.asarray(table.column("level").to_pylist(), dtype=str)
-        codes = np.asarray(table.column("code").to_pylist(), dtype=str)
         states = [name for name in table.column_names if name.startswith("state_")]
         values = np.column_stack([table.column(name).to_numpy() for name in states])
         return cls(

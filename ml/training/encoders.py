@@ -126,7 +126,7 @@ def search_encoder(
     most ``search_rows`` baskets each: no basket is both learnt from and scored at any level.
     """
     classes = len(use_case.label.classes)
-    fit_on = baskets.take(folds >= 2) if folds.max() >= 2 else baskets.take(folds == folds.max())
+    fit_on = baskets.take(folds >= 2)
     learn, score = (_first(baskets.take(folds == fold), use_case.search_rows) for fold in (1, 0))
 
     def reached(parameters: EncoderParameters) -> dict[str, Any]:
