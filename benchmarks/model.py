@@ -107,10 +107,12 @@ def _section(files: Sequence[Path], whole: Measured, recent: Measured) -> str:
     lines = [
         "## Model quality on real files",
         "",
-        f"Command: `make bench-model`. {len(files)} weekly files of dunnhumby's 5,000-customer sample; "
-        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"XGBoost {libraries['xgboost']}, scikit-learn {libraries['scikit-learn']}, DuckDB {libraries['duckdb']}. "
-        "The winner is chosen by cross-validation on the training weeks; the figures are of the hold-out.",
+        (
+            f"Command: `make bench-model`. {len(files)} weekly files of dunnhumby's 5,000-customer sample; "
+            f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
+            f"XGBoost {libraries['xgboost']}, scikit-learn {libraries['scikit-learn']}, DuckDB {libraries['duckdb']}. "
+            "The winner is chosen by cross-validation on the training weeks; the figures are of the hold-out."
+        ),
         "",
         "| | all weeks, last 8 held out | last 9 weeks, last one held out | bar |",
         "|---|---|---|---|",
