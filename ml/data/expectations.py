@@ -6,7 +6,6 @@ Importing the library costs several CPU-seconds, so it is imported here only, wh
 import logging
 import os
 from collections.abc import Sequence
-from types import ModuleType
 from typing import Any
 
 import pandas as pd
@@ -18,7 +17,7 @@ from ml.data.set_checks import mostly
 from ml.use_case import Column, UseCase, Validation
 
 
-def great_expectations() -> ModuleType:
+def great_expectations() -> Any:
     """Import Great Expectations with its analytics and progress bars off: nothing goes over the network."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations as gx  # noqa: PLC0415 - several CPU-seconds: only where it is needed

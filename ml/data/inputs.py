@@ -119,19 +119,20 @@ def _land(source: Path, *, week: int, raw: Path) -> Landed:
             stamp.must_still_hold(source)
             return Landed(path=target, week=week, sha256=sha256, status="unchanged")
     with new_file(target) as temporary:
-        sha256 = _copy(source, temporary)
-        stamp.must_still_hold(source)
+        sha256 = _copy(source, temporary, stamp)
     for stale in before:
         if stale != target:
             stale.unlink()
     return Landed(path=target, week=week, sha256=sha256, status="replaced" if before else "new")
 
 
-def _copy(source: Path, target: Path) -> str:
+def _copy(source: Path, target: Path, stamp: Stamp) -> str:
     digest = hashlib.sha256()
     with source.open("rb") as reader, target.open("wb") as writer:
         while chunk := reader.read(_CHUNK):
             digest.update(chunk)
             writer.write(chunk)
+            stamp.must_still_hold(source)
+    stamp.must_still_hold(source)
     shutil.copystat(source, target)
     return digest.hexdigest()

@@ -7,9 +7,11 @@ The fast pass only knows how many rows it refused. This one scans again in order
 from dataclasses import dataclass
 from pathlib import Path
 
+from duckdb import DuckDBPyConnection
+
 from ml.data.rules import Rule, text_name
 from ml.data.silver import name, quoted, source_sql, typed_sql
-from ml.data.staging import Connection, Source
+from ml.data.staging import Source
 from ml.files import new_file
 
 BROKEN_LINE = "broken line"
@@ -39,12 +41,12 @@ class Losses:
     examples: tuple[Example, ...]
 
 
-def reject_count(connection: Connection) -> int:
+def reject_count(connection: DuckDBPyConnection) -> int:
     """Return how many lines the last scan could not take apart."""
     return int(connection.execute("SELECT count(DISTINCT line) FROM reject_errors").fetchall()[0][0])
 
 
-def count_losses(connection: Connection, source: Source, *, target: Path | None) -> Losses:
+def count_losses(connection: DuckDBPyConnection, source: Source, *, target: Path | None) -> Losses:
     """Find the lost rows of ``source``, write them to ``target`` (Parquet) and count them.
 
     Columns of ``target``: row, rule, reason, line (the text of a line that could not be taken apart), then
@@ -67,7 +69,7 @@ def count_losses(connection: Connection, source: Source, *, target: Path | None)
     return Losses(dropped=dropped, violations=_violations(connection, source), examples=_examples(connection, source))
 
 
-def _lost_rows(connection: Connection, source: Source) -> None:
+def _lost_rows(connection: DuckDBPyConnection, source: Source) -> None:
     """Create the table ``lost``: rows that break a rule, and the lines of suspicious baskets."""
     header, use_case = source.header, source.use_case
     cells = ", ".join(f"c{index}" for index in range(len(header.names)))
@@ -96,7 +98,7 @@ FROM wanted""")
     connection.execute("SET preserve_insertion_order = false")
 
 
-def _reject_lines(connection: Connection) -> None:
+def _reject_lines(connection: DuckDBPyConnection) -> None:
     """Create the table ``rejects``: lines that could not be taken apart, and ``placed``: row numbers.
 
     The scan numbers good rows only. The k-th broken line, on line l, stands before good row g exactly when
@@ -113,7 +115,7 @@ SELECT lost.*, lost.good + 1 + coalesce(shifts.shift, 0) AS row
 FROM lost ASOF LEFT JOIN shifts ON lost.good >= shifts.threshold""")
 
 
-def _keep(connection: Connection, source: Source, target: Path) -> None:
+def _keep(connection: DuckDBPyConnection, source: Source, target: Path) -> None:
     names = source.header.names
     cells = ", ".join(f"c{index} AS {name(header)}" for index, header in enumerate(names))
     nothing = ", ".join("NULL" for _ in names)
@@ -129,7 +131,7 @@ COPY (
 ) TO {quoted(temporary)} (FORMAT parquet, COMPRESSION zstd)""")
 
 
-def _violations(connection: Connection, source: Source) -> dict[str, int]:
+def _violations(connection: DuckDBPyConnection, source: Source) -> dict[str, int]:
     counts = {key: f"count(*) FILTER (WHERE {condition})" for key, condition in source.violations.items()}
     # Great Expectations counts every member of a group of equal rows, not only the repeats.
     counts["rows.unique"] = "count(*) FILTER (WHERE copies > 1)"
@@ -137,7 +139,7 @@ def _violations(connection: Connection, source: Source) -> dict[str, int]:
     return {key: int(count) for key, count in zip(counts, found, strict=True)}
 
 
-def _examples(connection: Connection, source: Source) -> tuple[Example, ...]:
+def _examples(connection: DuckDBPyConnection, source: Source) -> tuple[Example, ...]:
     limit = source.use_case.validation.example_rows
     found: list[Example] = []
     for rule in source.rules:

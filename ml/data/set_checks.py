@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from duckdb import DuckDBPyConnection
+
 from ml.data.rules import Rule, text_name
 from ml.data.silver import quoted
-from ml.data.staging import Connection
 from ml.use_case import UseCase, Validation
 
 
@@ -39,7 +40,7 @@ def results_of(
     ]
 
 
-def missing_cells(connection: Connection, *, folder: Path, use_case: UseCase, lost: bool) -> dict[str, int]:
+def missing_cells(connection: DuckDBPyConnection, *, folder: Path, use_case: UseCase, lost: bool) -> dict[str, int]:
     """Return empty cells per column: of staged silver from its footers, of the table ``lost`` by counting."""
     found = dict.fromkeys((column.name for column in use_case.columns), 0)
     if folder.is_dir():

@@ -77,6 +77,8 @@ def take_snapshot(source: Path, *, scratch: Path) -> Snapshot:
             while chunk := stream.read(_CHUNK):
                 digest.update(chunk)
                 text.take(chunk)
+                # Checked on the way: a writer as fast as this reader would never let it end.
+                stamp.must_still_hold(source)
         sha256 = digest.hexdigest()
     lines = text.close()
     stamp.must_still_hold(source)

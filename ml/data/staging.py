@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from duckdb import DuckDBPyConnection
 
 from config.names import REGION_PARTITION, WEEK_PARTITION
 from ml.data.header import Header
 from ml.data.rules import Rule
 from ml.data.silver import name, quoted, row_rules, silver_columns_sql, source_sql, typed_sql, violation_sql
 from ml.use_case import UseCase
-
-Connection = duckdb.DuckDBPyConnection
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +38,7 @@ class Source:
         return {rule.key: violation_sql(rule, self.use_case) for rule in row_rules(self.rules)}
 
 
-def connect(*, scratch: Path, memory_limit: str, threads: int | None) -> Connection:
+def connect(*, scratch: Path, memory_limit: str, threads: int | None) -> DuckDBPyConnection:
     """Return an in-memory DuckDB that spills to ``scratch`` beyond ``memory_limit``."""
     settings: dict[str, Any] = {
         "memory_limit": memory_limit,
@@ -51,7 +50,7 @@ def connect(*, scratch: Path, memory_limit: str, threads: int | None) -> Connect
     return duckdb.connect(":memory:", config=settings)
 
 
-def stage(connection: Connection, source: Source, *, folder: Path, scratch: Path) -> tuple[int, int]:
+def stage(connection: DuckDBPyConnection, source: Source, *, folder: Path, scratch: Path) -> tuple[int, int]:
     """Write the accepted rows to ``folder``/store_region=…; return rows scanned and rows accepted.
 
     Rows are told apart by a partition column rather than a filter: DuckDB would push the filter below the
@@ -74,7 +73,7 @@ COPY (
     return scanned, scanned - dropped
 
 
-def restage(connection: Connection, source: Source, *, folder: Path, scratch: Path) -> int:
+def restage(connection: DuckDBPyConnection, source: Source, *, folder: Path, scratch: Path) -> int:
     """Rewrite staged silver without exact repeats of a line; return the rows that are left.
 
     Only baskets in the table ``suspicious`` (basket_id) are looked at: all others have a product once.
@@ -100,7 +99,7 @@ def read_staged(folder: Path, *, week: int) -> str:
     return f"(SELECT *, {week} AS {WEEK_PARTITION} FROM {files})"
 
 
-def rows_in(connection: Connection, folder: Path) -> int:
+def rows_in(connection: DuckDBPyConnection, folder: Path) -> int:
     """Return the rows of all Parquet files below ``folder``, from their footers."""
     if not folder.is_dir():
         return 0
@@ -115,5 +114,5 @@ def _stored(source: Source) -> str:
     return silver_columns_sql(source.use_case, source.header, without=WEEK_PARTITION)
 
 
-def _count(connection: Connection, query: str) -> int:
+def _count(connection: DuckDBPyConnection, query: str) -> int:
     return int(connection.execute(query).fetchall()[0][0])

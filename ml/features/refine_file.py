@@ -7,22 +7,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
+from duckdb import DuckDBPyConnection
 
 from config.names import BASKETS, PRODUCTS, TRANSACTIONS
 from ml.data.file_check import FileCheck, judge
-from ml.data.header import Header, read_header, week_of
+from ml.data.header import read_header, week_of
 from ml.data.quarantine import Example, Losses, count_losses, reject_count
-from ml.data.rules import rules_of
+from ml.data.rules import Rule, rules_of
 from ml.data.sample import SampledRows, sample_rows
 from ml.data.set_checks import missing_cells, results_of
 from ml.data.silver import quoted
 from ml.data.snapshot import Snapshot, take_snapshot
-from ml.data.staging import Connection, Source, connect, read_staged, restage, stage
+from ml.data.staging import Source, connect, read_staged, restage, stage
 from ml.errors import DataError
 from ml.features.gold import CONFLICTS, baskets_sql, products_sql, totals_sql
 from ml.use_case import UseCase
-
-_CONFLICT_REASONS = {"label": "conflicting label", "store_code": "conflicting store"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +85,7 @@ def _scratch(folder: Path) -> Iterator[Path]:
 
 
 def _refine(
-    connection: Connection,
+    connection: DuckDBPyConnection,
     source: Source,
     snapshot: Snapshot,
     *,
@@ -101,25 +100,24 @@ def _refine(
     if accepted:
         _total(connection, source, silver=silver)
         _find_suspicious(connection, source, silver=silver)
-    repeats = _any(connection, "suspicious")
     losses = Losses(dropped={}, violations={}, examples=())
-    looked_again = bool(scanned - accepted or rejected or repeats)
+    looked_again = bool(scanned - accepted or rejected or _any(connection, "suspicious"))
     if looked_again:
         losses = count_losses(connection, source, target=quarantine)
     missing = missing_cells(connection, folder=silver, use_case=source.use_case, lost=looked_again)
     kept = accepted
-    if repeats:
+    if losses.violations.get("rows.unique"):
         kept = restage(connection, source, folder=silver, scratch=scratch)
         _total(connection, source, silver=silver)
-    count, conflicts, examples = (0, {}, ())
+    gold = _Gold(baskets=0, dropped={}, violations={}, examples=())
     if kept:
-        count, conflicts, examples = _write_gold(connection, source, silver=silver, folder=folder)
+        gold = _write_gold(connection, source, silver=silver, folder=folder)
     results = results_of(
         source.rules,
         validation=source.use_case.validation,
-        elements={"source": scanned, "accepted": accepted, "baskets": count + sum(conflicts.values())},
+        elements={"source": scanned, "accepted": accepted, "baskets": gold.baskets + sum(gold.dropped.values())},
         missing=missing,
-        violations=losses.violations | _by_rule(source, conflicts),
+        violations=losses.violations | gold.violations,
     )
     check = FileCheck(
         path=str(source.path),
@@ -131,9 +129,9 @@ def _refine(
         rows_in=scanned + rejected,
         rows_kept=kept,
         dropped=losses.dropped,
-        examples=losses.examples + examples,
-        baskets=count,
-        baskets_dropped=conflicts,
+        examples=losses.examples + gold.examples,
+        baskets=gold.baskets,
+        baskets_dropped=gold.dropped,
         results=tuple(results),
     )
     return RefinedFile(
@@ -145,69 +143,86 @@ def _refine(
     )
 
 
-def _total(connection: Connection, source: Source, *, silver: Path) -> None:
+def _total(connection: DuckDBPyConnection, source: Source, *, silver: Path) -> None:
     table = read_staged(silver, week=source.week)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE totals AS {totals_sql(source.use_case, silver=table)}")
 
 
-def _find_suspicious(connection: Connection, source: Source, *, silver: Path) -> None:
-    """Fill ``suspicious`` with the baskets that hold one line twice, every column alike."""
+def _find_suspicious(connection: DuckDBPyConnection, source: Source, *, silver: Path) -> None:
+    """Fill ``suspicious`` with baskets that hold one line twice, every column alike, and examples of conflicts.
+
+    Only a basket with more lines than products can repeat one, so the costly grouping sees few rows or none.
+    """
+    limit = source.use_case.validation.example_rows
+    for condition in CONFLICTS.values():
+        connection.execute(
+            f"INSERT INTO suspicious SELECT basket_id FROM totals WHERE {condition} ORDER BY basket_id LIMIT {limit}"
+        )
     repeated = "SELECT basket_id FROM totals WHERE lines > products"
-    if not connection.execute(f"{repeated} LIMIT 1").fetchall():
-        return
-    table = read_staged(silver, week=source.week)
-    connection.execute(f"""
+    if connection.execute(f"{repeated} LIMIT 1").fetchall():
+        table = read_staged(silver, week=source.week)
+        connection.execute(f"""
 INSERT INTO suspicious
 SELECT DISTINCT basket_id FROM (
     SELECT * FROM {table} WHERE basket_id IN ({repeated}) GROUP BY ALL HAVING count(*) > 1
 )""")
 
 
-def _any(connection: Connection, table: str) -> bool:
+def _any(connection: DuckDBPyConnection, table: str) -> bool:
     return bool(connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchall())
 
 
-def _write_gold(
-    connection: Connection, source: Source, *, silver: Path, folder: Path
-) -> tuple[int, dict[str, int], tuple[Example, ...]]:
-    """Write baskets and products; return baskets kept, baskets dropped by reason, and examples of those."""
+@dataclass(frozen=True, kw_only=True)
+class _Gold:
+    """Baskets written, baskets dropped by reason, baskets that break each rule, and examples of those."""
+
+    baskets: int
+    dropped: dict[str, int]
+    violations: dict[str, int]
+    examples: tuple[Example, ...]
+
+
+def _write_gold(connection: DuckDBPyConnection, source: Source, *, silver: Path, folder: Path) -> _Gold:
+    """Write baskets and products below ``folder`` from the table ``totals`` and from staged silver."""
     table = read_staged(silver, week=source.week)
     for name, query in ((BASKETS, baskets_sql(totals="totals")), (PRODUCTS, products_sql(silver=table))):
         (folder / name).mkdir()
         target = folder / name / "part-0.parquet"
         connection.execute(f"COPY ({query}) TO {quoted(target)} (FORMAT parquet, COMPRESSION zstd)")
-    reason = " ".join(f"WHEN {CONFLICTS[key]} THEN {quoted(why)}" for key, why in _CONFLICT_REASONS.items())
-    total = int(connection.execute("SELECT count(*) FROM totals").fetchall()[0][0])
-    dropped = {
-        str(why): int(count)
-        for why, count in connection.execute(
-            f"SELECT CASE {reason} END AS why, count(*) FROM totals GROUP BY why HAVING why IS NOT NULL ORDER BY why"
-        ).fetchall()
-    }
-    return total - sum(dropped.values()), dropped, _conflict_examples(connection, source) if dropped else ()
-
-
-def _conflict_examples(connection: Connection, source: Source) -> tuple[Example, ...]:
-    limit = source.use_case.validation.example_rows
-    columns = {"label": source.use_case.label.column, "store_code": "store_code"}
-    return tuple(
-        Example(
-            reason=_CONFLICT_REASONS[key],
-            row=None,
-            column=_spelt(source.header, columns[key]),
-            value=f"{least} and {greatest} in basket {basket}",
-        )
-        for key, condition in CONFLICTS.items()
-        for basket, least, greatest in connection.execute(
-            f"SELECT basket_id, {key}_least, {key}_greatest FROM totals WHERE {condition} "
-            f"ORDER BY basket_id LIMIT {limit}"
-        ).fetchall()
+    rules = {_total_name(rule, source): rule for rule in source.rules if rule.stage == "baskets"}
+    cases = " ".join(f"WHEN {CONFLICTS[key]} THEN {quoted(rule.broken)}" for key, rule in rules.items())
+    counts = connection.execute(
+        f"SELECT CASE {cases} END AS reason, count(*) FROM totals GROUP BY reason ORDER BY reason"
+    ).fetchall()
+    dropped = {str(reason): int(count) for reason, count in counts if reason is not None}
+    if not dropped:
+        return _Gold(baskets=sum(count for _, count in counts), dropped={}, violations={}, examples=())
+    return _Gold(
+        baskets=sum(int(count) for reason, count in counts if reason is None),
+        dropped=dropped,
+        violations={
+            rule.key: int(connection.execute(f"SELECT count(*) FROM totals WHERE {CONFLICTS[key]}").fetchall()[0][0])
+            for key, rule in rules.items()
+        },
+        examples=tuple(example for key, rule in rules.items() for example in _conflicts(connection, source, key, rule)),
     )
 
 
-def _spelt(header: Header, column: str) -> str:
-    return header.spelt(column)
+def _total_name(rule: Rule, source: Source) -> str:
+    return "label" if rule.column == source.use_case.label.column else rule.column
 
 
-def _by_rule(source: Source, conflicts: dict[str, int]) -> dict[str, int]:
-    return {rule.key: conflicts.get(rule.broken, 0) for rule in source.rules if rule.stage == "baskets"}
+def _conflicts(connection: DuckDBPyConnection, source: Source, key: str, rule: Rule) -> Iterator[Example]:
+    """Yield, for a few baskets, the first row whose label (or store) is not the basket's least one."""
+    limit = source.use_case.validation.example_rows
+    for row, basket, least, value in connection.execute(f"""
+SELECT min(row), basket_id, min({key}_least), arg_min(CAST({rule.column} AS VARCHAR), row)
+FROM placed JOIN totals USING (basket_id)
+WHERE {CONFLICTS[key]} AND CAST(placed.{rule.column} AS VARCHAR) <> CAST({key}_least AS VARCHAR)
+GROUP BY basket_id ORDER BY basket_id LIMIT {limit}""").fetchall():
+        yield Example(
+            reason=rule.broken,
+            row=int(row),
+            column=source.header.spelt(rule.column),
+            value=f"{value} where basket {basket} also has {least}",
+        )
