@@ -15,10 +15,10 @@ Stage = Literal["source", "accepted", "baskets"]
 # What a cell of each type looks like as text, for DuckDB (RE2) and Python alike. Bounded lengths keep every
 # match inside BIGINT; money has at most two decimals that count, so pennies are exact.
 PATTERNS = {
-    "week": "[0-9]{4}(0[1-9]|[1-4][0-9]|5[0-3])",
+    "week": "[0-9]{4}(?:0[1-9]|[1-4][0-9]|5[0-3])",
     "date": "[1-9][0-9]{7}",
     "integer": "-?[0-9]{1,18}",
-    "money": "-?[0-9]{1,15}([.][0-9]{1,2}0*)?",
+    "money": "-?[0-9]{1,15}(?:[.][0-9]{1,2}0*)?",
 }
 DATE_FORMAT = "%Y%m%d"
 _TYPE_WORDS = {
@@ -130,7 +130,7 @@ def _column_rules(column: Column, *, weeks: Sequence[int]) -> list[Rule]:
         found.append(rule("missing", "is missing", "ExpectColumnValuesToNotBeNull", on=text))
     if parsed:
         words = f"is not {_TYPE_WORDS[column.type]}"
-        pattern = f"^({PATTERNS[column.type]})$"
+        pattern = f"^(?:{PATTERNS[column.type]})$"
         found.append(rule("type", words, "ExpectColumnValuesToMatchRegex", on=text, regex=pattern))
     if column.type == "date":
         found.append(

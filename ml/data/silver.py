@@ -101,7 +101,8 @@ def silver_columns_sql(use_case: UseCase, header: Header, *, without: str) -> st
         if column.name in header.absent:
             chosen.append(f"CAST(NULL AS {sql_type(column)}) AS {name(column.name)}")
         elif column.type == "integer" and sql_type(column) == "INTEGER":
-            chosen.append(f"CAST({name(column.name)} AS INTEGER) AS {name(column.name)}")
+            # Rows to be dropped pass through here too, and may hold anything.
+            chosen.append(f"TRY_CAST({name(column.name)} AS INTEGER) AS {name(column.name)}")
         else:
             chosen.append(name(column.name))
     return ", ".join(chosen)

@@ -65,4 +65,5 @@ class Refinery:
 
     def _read(self, columns: str, glob: str) -> list[tuple[Any, ...]]:
         query = f"SELECT {columns} FROM read_parquet(?, hive_partitioning = true) ORDER BY ALL"
-        return duckdb.execute(query, [str(self.root / glob)]).fetchall()
+        rows: list[tuple[Any, ...]] = duckdb.execute(query, [str(self.root / glob)]).fetchall()
+        return rows

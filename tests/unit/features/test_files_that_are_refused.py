@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ml.data import snapshot
+from ml.data.staging import stage
 from ml.errors import DataError
 from tests.unit.features.refinery import Refinery
 from tests.weekly_files import HEADER, OLDER, WEEK, csv_text, valid_rows, write_week_file
@@ -15,10 +16,10 @@ from tests.weekly_files import HEADER, OLDER, WEEK, csv_text, valid_rows, write_
 NAME = f"transactions_{WEEK}.csv"
 
 
-def refusal(refinery: Refinery, file: Path, **options: object) -> str:
+def refusal(refinery: Refinery, file: Path, *, max_dropped_share: float = 0.01) -> str:
     """Refine ``file``, expect a DataError that names it and leaves nothing behind; return its message."""
     with pytest.raises(DataError) as caught:
-        refinery.refine([file], **options)
+        refinery.refine([file], max_dropped_share=max_dropped_share)
     assert str(file) in str(caught.value)
     assert refinery.contents() == {}
     assert not list(refinery.root.rglob(".tmp-*"))
@@ -176,17 +177,14 @@ def test_a_file_that_grows_while_it_is_read_is_refused(
 def test_a_file_that_is_rewritten_while_it_is_refined_is_refused(
     refinery: Refinery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ml.features import refine_file  # noqa: PLC0415 - patched below
-
     file = write_week_file(tmp_path / NAME)
-    stage = refine_file.stage
 
     def late(*arguments: object, **options: object) -> tuple[int, int]:
         later = time.time() + 5
         os.utime(file, (later, later))
         return stage(*arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(refine_file, "stage", late)
+    monkeypatch.setattr("ml.features.refine_file.stage", late)
     assert "changed while it was read" in refusal(refinery, file)
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from ml.errors import DataError
 from tests.unit.features.refinery import Refinery
 from tests.weekly_files import HEADER, WEEK, csv_text, in_older_words, valid_rows, write_week_file
 
@@ -156,7 +157,7 @@ def test_a_file_in_which_too_many_baskets_contradict_themselves_stops_the_run(
     for first_line in rows[4:24:4]:
         first_line["STORE_CODE"] = "STORE99999"
 
-    with pytest.raises(Exception, match="conflicting store in 5 baskets .*5 of 100 baskets would be dropped"):
+    with pytest.raises(DataError, match=r"conflicting store in 5 baskets .*5 of 100 baskets would be dropped"):
         refinery.refine([write_week_file(tmp_path / NAME, rows)])
     assert refinery.contents() == {}
 
