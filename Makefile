@@ -63,11 +63,11 @@ pr: lint test ## what CI runs
 # ---- long proofs -----------------------------------------------------------------------------------
 .PHONY: bench-etl
 bench-etl: setup ## ETL of a full-size week against the tutorial way, parsing alone, memory for 1 and 12 weeks
-	$(BIN)/python -m benchmarks.etl
+	$(BIN)/python -m benchmarks.etl --output docs/benchmarks.md
 
 .PHONY: bench-model
 bench-model: setup ## quality, time and memory on the real files in DATA (default ../shared/data/dunnhumby)
-	$(BIN)/python -m benchmarks.model --data $(or $(DATA),../shared/data/dunnhumby)
+	$(BIN)/python -m benchmarks.model --output docs/benchmarks.md --data $(or $(DATA),../shared/data/dunnhumby)
 
 .PHONY: clean
 clean: ## remove everything that was made here

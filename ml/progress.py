@@ -12,6 +12,11 @@ T = TypeVar("T")
 console = Console(stderr=True, highlight=False)
 
 
+def be_quiet() -> None:
+    """Show no progress from here on: for processes whose parent shows it for all of them."""
+    console.quiet = True
+
+
 def say(message: str) -> None:
     """Print one line of progress."""
     console.print(message, markup=False, soft_wrap=True)

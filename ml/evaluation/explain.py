@@ -18,9 +18,9 @@ CURVE_SHARES = (0.01, 0.03, 0.1, 0.3)
 SMALLEST_CURVE_POINT = 1_000
 
 _PRODUCT_GROUPS = {
-    "products: mean vector": ("mean_",),
-    "products: least and greatest": ("min_", "max_"),
-    "products: counts and shares": ("count_", "share_"),
+    "products: means": ("mean_",),
+    "products: extremes": ("min_", "max_"),
+    "products: counts": ("count_", "share_"),
 }
 _TOTAL_GROUPS = {
     "basket size": ("lines", "products"),
@@ -40,7 +40,7 @@ def feature_groups(names: Sequence[str]) -> dict[str, list[int]]:
         elif "=" in name:
             groups.setdefault(name.split("=")[0], []).append(index)
         else:
-            groups.setdefault("products: all encoded features", []).append(index)
+            groups.setdefault("products (all)", []).append(index)
             group = next(key for key, starts in _PRODUCT_GROUPS.items() if name.startswith(starts))
             groups.setdefault(group, []).append(index)
     return groups
@@ -71,7 +71,14 @@ def learning_curve(
         if len(np.unique(part.labels)) < len(use_case.label.classes):
             continue
         encoders = fit_encoder_set(
-            part, part_folds, encoder, classes=len(use_case.label.classes), search=[], pairs=False, threads=threads
+            part,
+            part_folds,
+            encoder,
+            classes=len(use_case.label.classes),
+            search=[],
+            pairs=False,
+            threads=threads,
+            label="",
         )
         data = TrainingData.prepare(part, part_folds, encoders, use_case)
         vectors = data.vectors()

@@ -7,13 +7,12 @@ there: a run that was killed is completed by running it again, and a finished ru
 import fcntl
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +26,16 @@ from ml.files import fingerprint, read_json, sha256_of, sweep, write_json
 from ml.jobs.encode import encode
 from ml.jobs.etl import etl
 from ml.jobs.evaluate import EVALUATION, evaluate
-from ml.progress import say, stage
+from ml.jobs.train import train
+from ml.progress import be_quiet, say, stage, track
 from ml.registry.local import LocalRegistry
-from ml.use_case import UseCase
+from ml.training.train import TRAINING
+from ml.use_case import ModelName, UseCase
 from ml.version import code_version
 
 RECORD = "run.json"
 # The slowest first, so that the last to finish is not the longest.
-_SLOWEST_FIRST = ("random_forest", "xgboost", "logistic_regression", "decision_tree", "majority")
+_SLOWEST_FIRST: tuple[ModelName, ...] = ("random_forest", "xgboost", "logistic_regression", "decision_tree", "majority")
 
 
 @dataclass(frozen=True)
@@ -85,13 +86,12 @@ def run(*, inputs: Sequence[Path], workdir: Workdir, use_case: UseCase, threads:
             finished: dict[str, Any] = read_json(folder / RECORD)
             return finished
         sweep(folder)
-        use_case_file = folder / "use_case.yaml"
-        write_json(use_case_file, use_case.model_dump(mode="json"))
+        write_json(folder / "use_case.yaml", use_case.model_dump(mode="json"))
         with stage("encode products"):
             if not (folder / "encoders").is_dir():
                 encode(gold=workdir.gold, output=folder / "encoders", use_case=use_case, threads=threads)
         with stage("train candidates"):
-            _train(folder, workdir.gold, use_case_file, use_case, threads=threads)
+            _train(folder, workdir.gold, use_case, threads=threads)
         registry = LocalRegistry(workdir.artifacts, use_case)
         with stage("evaluate"):
             evaluation = _evaluate(
@@ -103,26 +103,34 @@ def run(*, inputs: Sequence[Path], workdir: Workdir, use_case: UseCase, threads:
         return record
 
 
-def _train(folder: Path, gold: Path, use_case_file: Path, use_case: UseCase, *, threads: int) -> None:
-    """Run the train job of every candidate that has no bundle yet, as separate processes side by side."""
-    missing = [
-        name for name in _SLOWEST_FIRST if name in use_case.candidates and not (folder / "candidates" / name).is_dir()
-    ]
+def _train(folder: Path, gold: Path, use_case: UseCase, *, threads: int) -> None:
+    """Run the train job of every candidate that has no bundle yet, as separate processes side by side.
 
-    def job(name: str) -> None:
-        command = [sys.executable, "-m", "ml.cli", "train", "--model", name, "--gold", str(gold)]
-        command += ["--encoders", str(folder / "encoders"), "--output", str(folder / "candidates" / name)]
-        command += ["--use-case", str(use_case_file), "--threads", "1"]
-        done = subprocess.run(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, check=False)  # noqa: S603
-        if done.returncode == 2:
-            raise UserError(f"train {name}: {done.stderr.strip().splitlines()[-1].removeprefix('error: ')}")
-        if done.returncode:
-            raise RuntimeError(f"train {name} ended with code {done.returncode}:\n{done.stderr}")
-        seconds = read_json(folder / "candidates" / name / "training.json")["seconds"]
-        say(f"  {name}: trained in {seconds:.0f} s")
-
-    with ThreadPoolExecutor(max(threads, 1)) as pool:
-        list(pool.map(job, missing))
+    They are forked from a server that has the libraries loaded and no thread running.
+    """
+    candidates = folder / "candidates"
+    missing = [name for name in _SLOWEST_FIRST if name in use_case.candidates and not (candidates / name).is_dir()]
+    if not missing:
+        return
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["ml.jobs.train"])
+    with ProcessPoolExecutor(min(threads, len(missing)), mp_context=context, initializer=be_quiet) as pool:
+        jobs = {
+            pool.submit(
+                train,
+                model=name,
+                gold=gold,
+                encoders=folder / "encoders",
+                output=candidates / name,
+                use_case=use_case,
+                threads=1,
+            ): name
+            for name in missing
+        }
+        for job in track(as_completed(jobs), label="train", total=len(jobs)):
+            job.result()
+            seconds = read_json(candidates / jobs[job] / TRAINING)["seconds"]
+            say(f"  {jobs[job]}: trained in {seconds:.0f} s")
 
 
 def _evaluate(

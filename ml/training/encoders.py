@@ -100,8 +100,12 @@ def fit_encoder_set(
     search: list[dict[str, Any]],
     pairs: bool = True,
     threads: int = 2,
+    label: str = "fit encoders",
 ) -> EncoderSet:
-    """Fit every encoder that training and, with ``pairs``, cross-validation need; a few at a time."""
+    """Fit every encoder that training and, with ``pairs``, cross-validation need; a few at a time.
+
+    ``label`` names the progress bar; an empty one shows none.
+    """
     numbers = np.unique(folds).tolist()
     excluded: list[tuple[int, ...]] = [(), *((fold,) for fold in numbers)]
     if pairs:
@@ -112,7 +116,8 @@ def fit_encoder_set(
 
     # One BLAS thread each: the fits themselves are what runs side by side.
     with threadpool_limits(1), ThreadPoolExecutor(threads) as pool:
-        fitted = list(track(pool.map(fit, excluded), label="fit encoders", total=len(excluded)))
+        fits = pool.map(fit, excluded)
+        fitted = list(track(fits, label=label, total=len(excluded)) if label else fits)
     encoders = dict(zip(excluded, fitted, strict=True))
     return EncoderSet(parameters=parameters, search=search, encoders=encoders, classes=classes)
 

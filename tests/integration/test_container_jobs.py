@@ -1,0 +1,87 @@
+"""Each job under the SageMaker contract: channels in, outputs and failure reasons where they are read."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ml.bundle import Bundle
+from ml.files import read_json, write_json
+from tests.integration.runs import mlops, run_folder
+
+
+@pytest.fixture
+def container(tmp_path: Path) -> Path:
+    root = tmp_path / "opt" / "ml"
+    root.mkdir(parents=True)
+    return root
+
+
+def test_the_jobs_run_one_after_another_from_channels_alone(
+    container: Path, weekly: list[Path], use_case_file: Path
+) -> None:
+    environment = {"MLOPS_CONTAINER_ROOT": str(container)}
+    raw = container / "processing" / "input" / "raw"
+    raw.mkdir(parents=True)
+    for path in weekly:
+        shutil.copy(path, raw)
+    done = mlops("etl", "--use-case", use_case_file, environment=environment)
+    assert done.returncode == 0, done.stderr
+    produced = container / "processing" / "output"
+    assert (produced / "lake" / "reports" / "validation.html").is_file()
+
+    data = container / "input" / "data"
+    shutil.copytree(produced / "lake" / "gold", data / "gold")
+    done = mlops("encode", "--use-case", use_case_file, environment=environment)
+    assert done.returncode == 0, done.stderr
+    shutil.copytree(produced / "encoders", data / "encoders")
+
+    hyperparameters = {"model": "decision_tree", "use_case": str(use_case_file), "max_depth": "3"}
+    write_json(container / "input" / "config" / "hyperparameters.json", hyperparameters)
+    done = mlops("train", environment=environment)
+    assert done.returncode == 0, done.stderr
+    bundle = Bundle.load(container / "model")
+    assert bundle.manifest["parameters"] == {"min_samples_leaf": 20, "max_depth": 3}
+
+    shutil.copytree(container / "model", container / "processing" / "input" / "candidates" / "decision_tree")
+    done = mlops("evaluate", "--use-case", use_case_file, environment=environment)
+    assert done.returncode == 0, done.stderr
+    assert read_json(produced / "evaluation" / "evaluation.json")["winner"] == "decision_tree"
+
+    done = mlops("score", "--model", container / "model", "--use-case", use_case_file, environment=environment)
+    assert done.returncode == 0, done.stderr
+    assert (produced / "predictions" / "predictions.parquet").is_file()
+
+
+def test_a_job_as_sagemaker_runs_it_gives_the_laptops_bundle(container: Path, lake: Path, use_case_file: Path) -> None:
+    folder = run_folder(lake)
+    write_json(container / "input" / "config" / "hyperparameters.json", {"model": '"logistic_regression"'})
+    environment = {
+        "MLOPS_CONTAINER_ROOT": str(container),
+        "SM_CHANNEL_GOLD": str(lake / "gold"),
+        "SM_CHANNEL_ENCODERS": str(folder / "encoders"),
+        "SM_MODEL_DIR": str(container / "model"),
+    }
+    done = mlops("train", "--use-case", use_case_file, environment=environment)
+    assert done.returncode == 0, done.stderr
+    there, here = read_json(container / "model" / "manifest.json"), folder / "candidates" / "logistic_regression"
+    assert there["files"] == read_json(here / "manifest.json")["files"]
+
+
+def test_the_failure_reason_is_written_where_sagemaker_reads_it(container: Path, tmp_path: Path) -> None:
+    empty = tmp_path / "transactions_200607.csv"
+    empty.write_text("")
+    done = mlops(
+        "etl", "--input", empty, "--output", tmp_path / "lake", environment={"MLOPS_CONTAINER_ROOT": str(container)}
+    )
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    for name in ("failure", "message"):
+        assert "transactions_200607.csv" in (container / "output" / name).read_text(encoding="utf-8")
+
+
+def test_a_missing_channel_names_the_option_and_the_place(container: Path) -> None:
+    done = mlops("encode", environment={"MLOPS_CONTAINER_ROOT": str(container)})
+    assert done.returncode == 2
+    assert "--gold" in done.stderr
+    assert str(container / "input" / "data" / "gold") in done.stderr
