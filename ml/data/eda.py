@@ -1,7 +1,5 @@
 """The exploratory report: what transaction files hold, before anything is made of them."""
 
-
-
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass

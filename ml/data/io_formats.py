@@ -1,7 +1,5 @@
 """The I/O report: the same lines as CSV, JSON Lines and Parquet, written and read back by one engine."""
 
-
-
 import platform
 import statistics
 import tempfile

@@ -4,8 +4,6 @@ The ETL decides what is good enough to learn from; a report wants to show what i
 read as a column's type is left out as missing here, and no rule is applied.
 """
 
-# ruff: noqa: S608 - the names put into SQL are columns of the use case; paths are quoted
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +12,8 @@ from pathlib import Path
 import duckdb
 
 from config.names import WEEK_PARTITION
-from ml.data.header import is_transactions, read_header, week_of
+from ml.data.header import read_header, week_of
+from ml.data.inputs import collect_inputs
 from ml.errors import DataError
 from ml.use_case import Column, UseCase
 
@@ -41,24 +40,15 @@ def find_weeks(inputs: Sequence[Path], *, use_case: UseCase) -> list[WeekSource]
         DataError: an input does not exist, or there is no weekly file in any.
 
     """
-    found: list[WeekSource] = []
-    for path in inputs:
-        if not path.exists():
-            raise DataError(f"{path}: there is no such file or folder")
-        if not path.is_dir():
-            found.append(WeekSource(week_of(path, use_case=use_case), path))
-            continue
-        silver = sorted(path.glob(f"{WEEK_PARTITION}=*"))
-        found += [WeekSource(int(folder.name.partition("=")[2]), folder) for folder in silver]
-        files = [] if silver else sorted([*path.glob("*.csv"), *path.glob("*.csv.gz")])
-        found += [
-            WeekSource(week_of(file, use_case=use_case), file)
-            for file in files
-            if is_transactions(file, use_case=use_case)
-        ]
-    if not found:
-        named = ", ".join(str(path) for path in inputs) or "nothing"
-        raise DataError(f"no weekly files in {named}; give .csv or .csv.gz files, or folders that hold them")
+    silver = [path for path in inputs if next(path.glob(f"{WEEK_PARTITION}=*/**/*.parquet"), None)]
+    found = [
+        WeekSource(int(week.name.partition("=")[2]), week)
+        for folder in silver
+        for week in folder.glob(f"{WEEK_PARTITION}=*")
+    ]
+    files = [path for path in inputs if path not in silver]
+    if files or not found:
+        found += [WeekSource(week_of(file, use_case=use_case), file) for file in collect_inputs(files)]
     return sorted(found, key=lambda source: (source.week, source.path.name))
 
 
