@@ -40,6 +40,8 @@ def build(name: ModelName, parameters: Mapping[str, Any], *, seed: int, threads:
 
 def _build(name: ModelName, parameters: dict[str, Any], *, seed: int, threads: int) -> BaseEstimator:
     if name == "majority":
+        if parameters:
+            raise TypeError(f"takes no parameters, but got {', '.join(parameters)}")
         # A tree that may not split: it answers with the class shares, so it exports like the others.
         return DecisionTreeClassifier(min_impurity_decrease=1e9, random_state=seed)
     if name == "logistic_regression":
@@ -50,6 +52,10 @@ def _build(name: ModelName, parameters: dict[str, Any], *, seed: int, threads: i
     if name == "random_forest":
         forest = RandomForestClassifier(random_state=seed, n_jobs=threads, **parameters)
         return make_pipeline(SimpleImputer(strategy="median"), forest)
+    unknown = sorted(set(parameters) - set(XGBClassifier().get_params()))
+    if unknown:
+        # XGBoost itself only warns, and a misspelt parameter would then be searched in vain.
+        raise TypeError(f"XGBClassifier has no parameter {unknown[0]!r}")
     return XGBClassifier(
         objective="multi:softprob", tree_method="hist", random_state=seed, n_jobs=threads, **parameters
     )
