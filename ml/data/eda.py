@@ -12,7 +12,8 @@ from ml.data import eda_charts as charts
 from ml.data.weekly_lines import WeekSource, find_weeks, lines_of, reading, scratch_database
 from ml.errors import DataError
 from ml.progress import track
-from ml.reports.page import embed, render_page
+from ml.reports.figures import embed
+from ml.reports.page import render_page
 from ml.use_case import UseCase
 
 # Distributions, box plots and correlations are drawn from a sample of baskets; everything else is exact.

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
-from ml.reports.page import GRID, INK, MUTED, PALETTE
+from ml.reports.figures import GRID, INK, MUTED, PALETTE
 
 Chart = tuple[Figure, str]
 Rows = Sequence[tuple[Any, ...]]

@@ -17,7 +17,8 @@ from ml.data.weekly_lines import find_weeks, lines_of, reading, scratch_database
 from ml.errors import DataError, SettingsError
 from ml.files import write_json
 from ml.progress import say, track
-from ml.reports.page import PALETTE, embed, render_page
+from ml.reports.figures import PALETTE, embed
+from ml.reports.page import render_page
 from ml.use_case import UseCase
 
 MOST_ROWS = 3_000_000

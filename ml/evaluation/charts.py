@@ -14,7 +14,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from numpy.typing import NDArray
 
 from ml.evaluation.calibration import TOP_CLASS
-from ml.reports.page import INK, MUTED, PALETTE
+from ml.reports.figures import INK, MUTED, PALETTE
 
 Part = Mapping[str, Any]
 

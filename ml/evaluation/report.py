@@ -10,7 +10,8 @@ from markupsafe import Markup
 from ml.evaluation import charts
 from ml.evaluation.gate import FAILED
 from ml.evaluation.model_card import model_card, weakest_slices, weeks
-from ml.reports.page import embed, render_page, render_text
+from ml.reports.figures import embed
+from ml.reports.page import render_page, render_text
 
 PAGE = "report.html"
 CARD = "model_card.md"

@@ -6,7 +6,8 @@ import pytest
 from jinja2 import UndefinedError
 from matplotlib.figure import Figure
 
-from ml.reports.page import PIXELS_PER_INCH, embed, render_page, render_text
+from ml.reports.figures import PIXELS_PER_INCH, embed
+from ml.reports.page import render_page, render_text
 from tests.evaluations import evaluation
 
 
