@@ -198,10 +198,12 @@ class UseCase(Frozen):
 
         """
         values = self.model_dump(mode="json")
+        known = ", ".join(values["candidates"])
         for name in (*(models or ()), *parameters):
             if name not in values["candidates"]:
-                known = ", ".join(values["candidates"])
                 raise SettingsError(f"use case {self.name} has no candidate {name!r}; it has: {known}")
+            if models and name not in models:
+                raise SettingsError(f"{name} has hyper-parameters but is not among the models: {', '.join(models)}")
         if holdout_weeks is not None:
             values["split"]["holdout_weeks"] = holdout_weeks
         if models:

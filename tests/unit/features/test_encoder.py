@@ -29,7 +29,7 @@ def drawn() -> Drawn:
 def likeliest(drawn: Drawn, parameters: EncoderParameters) -> np.ndarray[Any, Any]:
     encoder = ProductEncoder.fit(drawn.baskets, parameters, classes=3)
     vectors, _ = encoder.catalogue_vectors(drawn.baskets.catalogue)
-    return vectors.argmax(axis=1)
+    return np.asarray(vectors.argmax(axis=1))
 
 
 def test_rounds_recover_the_class_of_products_that_never_stand_alone(drawn: Drawn) -> None:
@@ -81,6 +81,13 @@ def test_a_class_that_a_sample_lacks_leaves_the_others_learnt(missing: int) -> N
     for extreme in {0, 2} - {missing}:
         of_class = vectors[drawn.product_class == extreme].mean(axis=0)
         assert of_class[extreme] > vectors[drawn.product_class != extreme].mean(axis=0)[extreme]
+
+
+def test_of_four_classes_one_may_be_missing() -> None:
+    rows = [(label, [f"p{label}", "p4"]) for label in (0, 1, 3)] * 40
+    encoder = ProductEncoder.fit(baskets_of(rows), of_parameters(rounds=3, neutral_state=False), classes=4)
+    assert encoder.vectors["prod_code"].argmax(axis=1)[:3].tolist() == [0, 1, 3]
+    assert encoder.prior[2] < 0.01
 
 
 def test_a_basket_without_a_label_is_no_teacher() -> None:

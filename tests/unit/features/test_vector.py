@@ -97,7 +97,7 @@ def line_vectors(draw: st.DrawFn) -> tuple[int, list[list[list[float]]]]:
 
 
 @given(line_vectors())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_product_features_equal_their_definition_line_by_line(drawn: tuple[int, list[list[list[float]]]]) -> None:
     classes, rows = drawn
     lines = np.array([line for basket in rows for line in basket])
