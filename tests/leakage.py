@@ -79,6 +79,11 @@ class Seen:
     asked: list[Matrix]
     bundle: dict[str, str]
 
+    @property
+    def searched(self) -> list[Matrix]:
+        """What the search was fitted and judged on, point by point; it is judged on fold 0."""
+        return [*self.fitted[: self._searches], *self.asked[: self._searches]]
+
     def learnt(self, fold: int) -> Matrix:
         """What cross-validation on ``fold`` was fitted on: the rows of all other folds."""
         return self.fitted[self._searches + fold]
@@ -167,6 +172,8 @@ def _between_folds(pipeline: Pipeline, baskets: Baskets, seen: Seen) -> Iterator
             yield f"the training features of fold {fold} know its own labels"
         if not _same([seen.learnt(fold), seen.judged(fold)], [again.learnt(fold), again.judged(fold)]):
             yield f"features in cross-validation on fold {fold} know the labels that it is judged on"
+        if fold == 0 and not _same(seen.searched, again.searched):
+            yield "features in the search know the labels that it is judged on"
         for other in set(numbers) - {fold}:
             own = folds[folds != other] == fold
             if not _same([seen.learnt(other)[own]], [again.learnt(other)[own]]):

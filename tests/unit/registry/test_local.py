@@ -120,6 +120,17 @@ def test_registering_again_does_not_undo_what_a_person_decided(registry: LocalRe
     assert registry.champion() == candidates.versions[1]
 
 
+def test_registering_again_does_not_bring_back_a_version_that_a_person_approved_and_then_replaced(
+    registry: LocalRegistry, candidates: Candidates
+) -> None:
+    first, second = candidates.versions
+    register(registry, candidates, status=ModelStatus.PENDING)
+    registry.approve(first, by="ann", reason="", now=NOW + timedelta(hours=1))
+    register(registry, candidates, candidate=candidates.second, now=NOW + timedelta(hours=2))
+    register(registry, candidates, now=NOW + timedelta(hours=3))
+    assert registry.champion() == second
+
+
 class CrashError(Exception):
     """The process ends here."""
 
