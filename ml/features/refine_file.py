@@ -18,10 +18,14 @@ from ml.data.sample import SampledRows, sample_rows
 from ml.data.set_checks import missing_cells, results_of
 from ml.data.silver import quoted
 from ml.data.snapshot import Snapshot, take_snapshot
-from ml.data.staging import Source, connect, read_staged, restage, stage
+from ml.data.staging import Source, connect, enumerated, read_staged, restage, stage
 from ml.errors import DataError
-from ml.features.gold import CONFLICTS, baskets_sql, products_sql, totals_sql
+from ml.features.gold import BASKET_COLUMNS, CONFLICTS, PRODUCT_COLUMNS, baskets_sql, products_sql, totals_sql
 from ml.use_case import UseCase
+
+
+# Text of few values, on which gold's aggregates are cheaper as numbers. Customers are too many.
+_ENUMERATED = tuple(column for column in (*BASKET_COLUMNS, *PRODUCT_COLUMNS) if column != "cust_code")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +148,8 @@ def _refine(
 
 
 def _total(connection: DuckDBPyConnection, source: Source, *, silver: Path) -> None:
-    table = read_staged(silver, week=source.week)
+    """Create the table ``totals`` from staged silver, by gold's own SQL."""
+    table = enumerated(connection, source, folder=silver, columns=_ENUMERATED)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE totals AS {totals_sql(source.use_case, silver=table)}")
 
 

@@ -31,8 +31,6 @@ def export(estimator: BaseEstimator, width: int) -> bytes:
             estimator, name="model", initial_types=[("features", XgboostFloats([None, width]))], target_opset=15
         )
     else:
-        for tree in _trees(estimator):
-            _round_thresholds_down(tree)
         final = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
         model = to_onnx(
             estimator,
@@ -82,15 +80,6 @@ def _trees(estimator: BaseEstimator) -> Iterator[Any]:
         yield from (member.tree_ for member in final.estimators_)
     elif hasattr(final, "tree_"):
         yield final.tree_
-
-
-def _round_thresholds_down(tree: Any) -> None:
-    """Make each threshold the greatest float32 not above it: the same split on float32 input, exact in ONNX."""
-    exact = tree.threshold
-    rounded = exact.astype(np.float32)
-    above = rounded.astype(np.float64) > exact
-    rounded[above] = np.nextafter(rounded[above], np.float32(-np.inf))
-    exact[:] = rounded
 
 
 def _thresholds(estimator: BaseEstimator) -> Iterator[tuple[int, float]]:
