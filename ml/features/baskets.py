@@ -72,9 +72,17 @@ class Baskets:
 
 
 def gold_weeks(gold: Path) -> list[int]:
-    """Return the weeks that gold holds, in order."""
+    """Return the weeks that gold holds, in order.
+
+    Raises:
+        DataError: it holds none.
+
+    """
     folders = (gold / BASKETS).glob(f"{WEEK_PARTITION}=*")
-    return sorted(int(folder.name.split("=")[1]) for folder in folders)
+    weeks = sorted(int(folder.name.split("=")[1]) for folder in folders)
+    if not weeks:
+        raise DataError(f"{gold}: no gold data here; make it with `mlops etl` or `mlops run`")
+    return weeks
 
 
 def load_gold(gold: Path, use_case: UseCase, *, weeks: Sequence[int]) -> Baskets:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ml.data.generate import generate_weeks
-from tests.integration.runs import mlops, small_use_case
+from tests.integration.runs import mlops, run_folder, small_use_case
 
 COMMANDS = [
     *("run", "etl", "encode", "train", "evaluate", "score", "data generate", "report eda", "report io"),
@@ -40,6 +40,7 @@ def test_every_command_explains_itself_with_an_example(name: str) -> None:
 def test_a_wrong_call_ends_with_code_2_and_names_what_is_wrong(
     arguments: list[str], words: list[str], tmp_path: Path
 ) -> None:
+    (tmp_path / "transactions_200607.csv").write_text("SHOP_WEEK\n")
     done = mlops(*arguments, cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
@@ -47,19 +48,21 @@ def test_a_wrong_call_ends_with_code_2_and_names_what_is_wrong(
         assert word in done.stderr
 
 
-def test_a_hold_out_that_leaves_nothing_to_learn_from_is_refused(weekly: list[Path], tmp_path: Path) -> None:
-    done = mlops("run", "--input", *weekly, "--workdir", tmp_path / "w", "--holdout-weeks", "3")
+def test_a_hold_out_that_leaves_nothing_to_learn_from_is_refused(lake: Path, tmp_path: Path) -> None:
+    done = mlops("encode", "--gold", lake / "gold", "--output", tmp_path / "e", "--holdout-weeks", "3")
     assert done.returncode == 2
     assert "holdout_weeks is 3" in done.stderr
 
 
-def test_a_wrong_hyper_parameter_is_named_with_its_model(weekly: list[Path], tmp_path: Path) -> None:
-    candidates = {"decision_tree": {"fixed": {"depth": 3}}}
-    use_case = small_use_case(tmp_path / "wrong.yaml", candidates=candidates)
-    done = mlops("run", "--input", *weekly, "--workdir", tmp_path / "w", "--use-case", use_case)
+def test_a_wrong_hyper_parameter_is_named_with_its_model(lake: Path, tmp_path: Path) -> None:
+    use_case = small_use_case(tmp_path / "wrong.yaml", candidates={"decision_tree": {"fixed": {"depth": 3}}})
+    encoders = run_folder(lake) / "encoders"
+    train = ("train", "--model", "decision_tree", "--gold", lake / "gold", "--encoders", encoders)
+    done = mlops(*train, "--output", tmp_path / "b", "--use-case", use_case)
     assert done.returncode == 2, done.stderr
     assert "candidates.decision_tree" in done.stderr
     assert "depth" in done.stderr
+    assert not (tmp_path / "b").exists()
 
 
 def test_files_without_labels_cannot_be_trained_on(tmp_path: Path) -> None:

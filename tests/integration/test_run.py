@@ -6,8 +6,16 @@ from pathlib import Path
 import pytest
 
 from ml.bundle import Bundle
+from ml.data.generate import generate_weeks
 from ml.files import read_json
 from tests.integration.runs import mlops, results, run_folder, small_use_case
+
+
+def _refined(lake: Path, target: Path) -> Path:
+    """A copy of the lake with its weeks and without its runs and models."""
+    for layer in ("raw", "silver", "gold"):
+        shutil.copytree(lake / layer, target / layer)
+    return target
 
 
 def _tree(folder: Path) -> dict[str, int]:
@@ -61,34 +69,35 @@ def test_two_runs_of_the_same_input_give_identical_metrics_and_predictions(
 
 
 def test_a_second_delivery_processes_the_new_file_only_and_meets_the_champion(
-    weekly: list[Path], use_case_file: Path, tmp_path: Path
+    lake: Path, use_case_file: Path, tmp_path: Path
 ) -> None:
-    inbox, workdir = tmp_path / "inbox", tmp_path / "work"
-    inbox.mkdir()
-    for path in weekly[:2]:
-        shutil.copy(path, inbox)
-    first = mlops("run", "--input", inbox, "--workdir", workdir, "--use-case", use_case_file)
-    assert first.returncode == 0, first.stderr
-    champion = read_json(run_folder(workdir) / "run.json")["champion"]
+    workdir = tmp_path / "work"
+    shutil.copytree(lake, workdir)
+    first = read_json(run_folder(workdir) / "run.json")
     silver = _tree(workdir / "silver" / "transactions")
-    shutil.copy(weekly[2], inbox)
-    second = mlops("run", "--input", inbox, "--workdir", workdir, "--use-case", use_case_file)
+    newest = generate_weeks(weeks=4, baskets_per_week=1200, seed=11, output=tmp_path / "in")[-1]
+    second = mlops("run", "--input", newest, "--workdir", workdir, "--use-case", use_case_file)
     assert second.returncode == 0, second.stderr
-    assert "3 files, 1 of them new" in second.stderr
+    assert "1 files, 1 of them new" in second.stderr
     after = _tree(workdir / "silver" / "transactions")
     assert {path: after[path] for path in silver} == silver
-    records = [read_json(path) for path in (workdir / "artifacts" / "runs").glob("*/run.json")]
-    newest = max(records, key=lambda record: record["run"])
-    assert newest["champion_before"] == champion
-    evaluation = read_json(workdir / "artifacts" / "runs" / newest["run"] / "evaluation.json")
+    assert len(after) > len(silver)
+    [record] = [
+        each
+        for each in map(read_json, (workdir / "artifacts" / "runs").glob("*/run.json"))
+        if each["run"] != first["run"]
+    ]
+    assert record["champion_before"] == first["champion"]
+    evaluation = read_json(workdir / "artifacts" / "runs" / record["run"] / "evaluation.json")
     judged = next(each for each in evaluation["candidates"] if each["name"] == evaluation["winner"])
     assert evaluation["champion"]["holdout"]["rows"] == judged["holdout"]["rows"]
+    assert evaluation["data"]["train_weeks"] == [200607, 200608, 200609]
 
 
-def test_a_weak_model_ends_the_run_normally_with_the_reason(weekly: list[Path], tmp_path: Path) -> None:
+def test_a_weak_model_ends_the_run_normally_with_the_reason(lake: Path, weekly: list[Path], tmp_path: Path) -> None:
     gate = {"accuracy": 0.999, "macro_f1": 0.7, "class_precision": 0.65, "max_regression": 0.0, "approval": "automatic"}
     use_case = small_use_case(tmp_path / "strict.yaml", gate=gate, candidates={"decision_tree": {}})
-    workdir = tmp_path / "work"
+    workdir = _refined(lake, tmp_path / "work")
     done = mlops("run", "--input", *weekly, "--workdir", workdir, "--use-case", use_case)
     assert done.returncode == 0, done.stderr
     assert "Rejected at the gate" in done.stdout
@@ -120,10 +129,10 @@ def test_a_model_worse_than_the_champion_on_the_same_rows_is_rejected(
     assert read_json(workdir / "artifacts" / "registry" / "price_sensitivity" / "champion.json")["version"] == champion
 
 
-def test_manual_approval_waits_for_a_person(weekly: list[Path], tmp_path: Path) -> None:
+def test_manual_approval_waits_for_a_person(lake: Path, weekly: list[Path], tmp_path: Path) -> None:
     gate = {"accuracy": 0.5, "macro_f1": 0.3, "class_precision": 0.1, "max_regression": 0.0, "approval": "manual"}
     use_case = small_use_case(tmp_path / "manual.yaml", gate=gate, candidates={"decision_tree": {}})
-    workdir = tmp_path / "work"
+    workdir = _refined(lake, tmp_path / "work")
     done = mlops("run", "--input", *weekly, "--workdir", workdir, "--use-case", use_case)
     assert done.returncode == 0, done.stderr
     record = read_json(run_folder(workdir) / "run.json")

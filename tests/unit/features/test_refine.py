@@ -105,6 +105,7 @@ def test_a_week_whose_gold_was_deleted_is_refined_anew(refinery: Refinery, tmp_p
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
+import ml.features.refine as module
 from ml.use_case import load_use_case
 
 root, stop = Path(sys.argv[1]), int(sys.argv[2])
