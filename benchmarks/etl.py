@@ -21,10 +21,9 @@ from pathlib import Path
 
 from benchmarks.etl_ways import library_version
 from benchmarks.measure import Usage, median, run
-from ml.files import new_file
+from benchmarks.sections import keep
 
 FULL_BASKETS = 420_000
-START, END = "<!-- etl -->", "<!-- /etl -->"
 TITLES = {
     "tutorial": "tutorial pandas (lambdas)",
     "careful": "careful pandas",
@@ -62,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     section = _section(settings, *_measure(settings))
     print(section)
     if chosen.output:
-        _keep(chosen.output, section)
+        keep(chosen.output, "etl", section)
 
 
 def _measure(settings: Settings) -> tuple[int, dict[str, Usage], Usage]:
@@ -178,16 +177,6 @@ def _section(settings: Settings, lines: int, ways: dict[str, Usage], many: Usage
         ),
     ]
     return "\n".join(text)
-
-
-def _keep(target: Path, section: str) -> None:
-    """Put ``section`` between the markers in ``target``, or at its end where there are none."""
-    text = target.read_text(encoding="utf-8") if target.exists() else "# Benchmarks\n"
-    block = f"{START}\n{section}\n{END}"
-    before, found, rest = text.partition(START)
-    after = rest.partition(END)[2]
-    with new_file(target) as temporary:
-        temporary.write_text(f"{before}{block}{after}" if found else f"{text.rstrip()}\n\n{block}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from benchmarks.sections import keep
 from ml.files import read_json
 
 SAMPLE_SECONDS = 0.25
-PAGE = os.sysconf("SC_PAGE_SIZE")
+PAGE, TICKS = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -59,47 +59,71 @@ def _measure(files: Sequence[Path], workdir: Path, *, holdout: int) -> Measured:
     command += ["--input", *map(str, files)]
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=sys.stderr)
-    peaks = [0]
-    watcher = threading.Thread(target=_watch, args=(process, peaks), daemon=True)
+    watcher = _Watcher(process.pid)
     watcher.start()
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    code = process.wait()
     wall = time.perf_counter() - started
-    watcher.join()
-    if process.returncode:
-        raise SystemExit(process.returncode)
+    watcher.finish()
+    if code:
+        raise SystemExit(code)
     [record] = (workdir / "artifacts" / "runs").glob("*/evaluation.json")
-    cpu = used.ru_utime + used.ru_stime
-    return Measured(wall=wall, cpu=cpu, peak=peaks[0], evaluation=read_json(record))
+    return Measured(wall=wall, cpu=watcher.cpu, peak=watcher.peak, evaluation=read_json(record))
 
 
-def _watch(process: subprocess.Popen[bytes], peaks: list[int]) -> None:
-    while process.returncode is None:
-        peaks[0] = max(peaks[0], _resident(process.pid))
-        time.sleep(SAMPLE_SECONDS)
+class _Watcher(threading.Thread):
+    """Follow a process and its descendants: CPU seconds of all, greatest sum of their resident bytes.
+
+    The kernel adds up only what a process waited for itself, which forked servers' children are not.
+    """
+
+    def __init__(self, root: int) -> None:
+        super().__init__(daemon=True)
+        self.peak = 0
+        self._root = root
+        self._seconds: dict[int, float] = {}
+        self._done = threading.Event()
+
+    @property
+    def cpu(self) -> float:
+        """CPU seconds seen so far."""
+        return sum(self._seconds.values())
+
+    def run(self) -> None:
+        while not self._done.wait(SAMPLE_SECONDS):
+            self.peak = max(self.peak, self._resident())
+
+    def finish(self) -> None:
+        """Stop following."""
+        self._done.set()
+        self.join()
+
+    def _resident(self) -> int:
+        """Return the family's resident bytes; pages they share count more than once."""
+        stats = _stats()
+        family = _family(self._root, {pid: int(fields[1]) for pid, fields in stats.items()})
+        for pid in family & stats.keys():
+            self._seconds[pid] = (int(stats[pid][11]) + int(stats[pid][12])) / TICKS
+        return sum(int(stats[pid][21]) * PAGE for pid in family & stats.keys())
 
 
-def _resident(root: int) -> int:
-    """Return the resident bytes of ``root`` and all its descendants; pages they share count more than once."""
-    parents: dict[int, int] = {}
+def _stats() -> dict[int, list[str]]:
+    """Return the fields of /proc/<pid>/stat after the command's name, by process."""
+    found = {}
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            found[int(entry.name)] = (entry / "stat").read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        parents[int(entry.name)] = int(fields[1])
+    return found
+
+
+def _family(root: int, parents: dict[int, int]) -> set[int]:
     family, grown = {root}, True
     while grown:
         more = {child for child, parent in parents.items() if parent in family} - family
         family |= more
         grown = bool(more)
-    total = 0
-    for member in family:
-        try:
-            total += int(Path(f"/proc/{member}/statm").read_text().split()[1]) * PAGE
-        except OSError:
-            continue
-    return total
+    return family
 
 
 def _section(files: Sequence[Path], whole: Measured, recent: Measured) -> str:

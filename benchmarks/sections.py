@@ -8,7 +8,7 @@ from ml.files import new_file
 def keep(target: Path, name: str, section: str) -> None:
     """Put ``section`` between ``<!-- name -->`` and ``<!-- /name -->`` in ``target``, at its end if new."""
     start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-    text = target.read_text(encoding="utf-8") if target.is_file() else ""
+    text = target.read_text(encoding="utf-8") if target.is_file() else "# Benchmarks\n"
     block = f"{start}\n{section.strip()}\n{end}"
     before, found, rest = text.partition(start)
     if found:

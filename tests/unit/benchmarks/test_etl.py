@@ -10,6 +10,7 @@ import pytest
 from benchmarks import etl
 from benchmarks.etl_ways import WAYS
 from benchmarks.measure import Usage, median, run
+from benchmarks.sections import keep
 from ml.data.generate import generate_weeks
 
 
@@ -91,6 +92,6 @@ def test_the_section_replaces_the_last_one_and_nothing_else(
 
 def test_markers_are_added_where_there_are_none(tmp_path: Path) -> None:
     target = tmp_path / "benchmarks.md"
-    etl._keep(target, "first")
-    etl._keep(target, "second")
+    keep(target, "etl", "first")
+    keep(target, "etl", "second")
     assert target.read_text() == "# Benchmarks\n\n<!-- etl -->\nsecond\n<!-- /etl -->\n"
