@@ -23,7 +23,6 @@ from ml.errors import DataError
 from ml.features.gold import BASKET_COLUMNS, CONFLICTS, PRODUCT_COLUMNS, baskets_sql, products_sql, totals_sql
 from ml.use_case import UseCase
 
-
 # Text of few values, on which gold's aggregates are cheaper as numbers. Customers are too many.
 _ENUMERATED = tuple(column for column in (*BASKET_COLUMNS, *PRODUCT_COLUMNS) if column != "cust_code")
 
