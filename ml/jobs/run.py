@@ -12,8 +12,9 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from config.names import ARTIFACTS, GOLD, RAW, RUNS, SILVER, ModelStatus
@@ -114,7 +115,7 @@ def _train(folder: Path, gold: Path, use_case: UseCase, *, threads: int) -> None
         return
     context = get_context("forkserver")
     context.set_forkserver_preload(["ml.jobs.train"])
-    with ProcessPoolExecutor(min(threads, len(missing)), mp_context=context, initializer=be_quiet) as pool:
+    with ProcessPoolExecutor(min(threads, len(missing)), mp_context=context, initializer=_follow_the_run) as pool:
         jobs = {
             pool.submit(
                 train,
@@ -131,6 +132,20 @@ def _train(folder: Path, gold: Path, use_case: UseCase, *, threads: int) -> None
             job.result()
             seconds = read_json(candidates / jobs[job] / TRAINING)["seconds"]
             say(f"  {jobs[job]}: trained in {seconds:.0f} s")
+
+
+def _follow_the_run() -> None:
+    """In a training process: leave the progress to the run, and end when it ends, however it ends."""
+    be_quiet()
+    run_process = parent_process()
+    if run_process is None:
+        return
+
+    def wait() -> None:
+        run_process.join()
+        os._exit(1)
+
+    Thread(target=wait, daemon=True).start()
 
 
 def _evaluate(

@@ -13,7 +13,7 @@ from tests.integration.runs import command, mlops, results, whole
 STAGES = ("land", "validate, silver, gold", "encode products", "train candidates", "evaluate", "gate and register")
 
 
-def _kill_in(stage: str, arguments: list[str], *, after: float, with_children: bool) -> None:
+def _kill_in(stage: str, arguments: list[str], *, after: float, with_children: bool) -> int:
     process = subprocess.Popen(
         command(*arguments), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True
     )
@@ -30,6 +30,7 @@ def _kill_in(stage: str, arguments: list[str], *, after: float, with_children: b
         process.kill()
     process.stderr.close()
     process.wait()
+    return process.pid
 
 
 def test_a_run_killed_in_each_stage_is_completed_by_running_it_again(
@@ -46,12 +47,24 @@ def test_a_run_killed_in_each_stage_is_completed_by_running_it_again(
     assert not list(workdir.rglob(".tmp-*"))
 
 
-def test_training_jobs_that_outlive_their_killed_run_do_no_harm(
+def test_training_jobs_end_with_their_killed_run_and_the_next_run_completes_it(
     lake: Path, weekly: list[Path], use_case_file: Path, tmp_path: Path
 ) -> None:
     workdir = tmp_path / "work"
     arguments = ["run", "--input", *map(str, weekly), "--workdir", str(workdir), "--use-case", str(use_case_file)]
-    _kill_in("train candidates", arguments, after=1.0, with_children=False)
+    group = _kill_in("train candidates", arguments, after=1.0, with_children=False)
+    deadline = time.monotonic() + 30
+    while _alive(group):
+        assert time.monotonic() < deadline, "training processes outlive their run"
+        time.sleep(0.2)
     done = mlops(*arguments)
     assert done.returncode == 0, done.stderr
     assert results(workdir) == results(lake)
+
+
+def _alive(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
