@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+# Messages are compared as text: no line is to end where a terminal would.
+os.environ["COLUMNS"] = "200"
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 

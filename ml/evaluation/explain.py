@@ -7,10 +7,10 @@ import numpy as np
 from sklearn.metrics import accuracy_score, f1_score
 
 from ml.features.baskets import Baskets
-from ml.features.encoder import EncoderParameters
 from ml.features.vector import TOTALS, FeatureVector
 from ml.progress import track
 from ml.training.encoders import Folds, fit_encoder_set
+from ml.training.product_vectors import EncoderParameters
 from ml.training.train import TrainingData, fit
 from ml.use_case import ModelName, UseCase
 

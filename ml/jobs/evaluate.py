@@ -22,12 +22,12 @@ from ml.evaluation.metrics import Scores, score
 from ml.evaluation.report import write_report
 from ml.evaluation.slices import slice_scores
 from ml.features.baskets import Baskets
-from ml.features.encoder import EncoderParameters
 from ml.files import new_file, read_json, write_json
 from ml.jobs.encode import load_holdout, load_training
 from ml.progress import say, track
 from ml.training.candidates import BASELINE, TITLES
 from ml.training.encoders import Folds
+from ml.training.product_vectors import EncoderParameters
 from ml.training.split import Labelled, WeekSplit, check_disjoint
 from ml.training.train import TRAINING, WITHOUT_ENCODING
 from ml.use_case import ModelName, UseCase

@@ -19,10 +19,11 @@ from threadpoolctl import threadpool_limits
 
 from ml.errors import ModelError
 from ml.features.baskets import Baskets
-from ml.features.encoder import EncoderParameters, ProductEncoder
+from ml.features.encoder import ProductEncoder
 from ml.features.vector import product_features
 from ml.files import read_json, write_json
 from ml.progress import track
+from ml.training.product_vectors import EncoderParameters, fit_encoder
 from ml.use_case import UseCase
 
 Folds = NDArray[np.int64]
@@ -112,7 +113,7 @@ def fit_encoder_set(
         excluded += list(combinations(numbers, 2))
 
     def fit(without: tuple[int, ...]) -> ProductEncoder:
-        return ProductEncoder.fit(baskets.take(~np.isin(folds, without)), parameters, classes=classes)
+        return fit_encoder(baskets.take(~np.isin(folds, without)), parameters, classes=classes)
 
     # One BLAS thread each: the fits themselves are what runs side by side.
     with threadpool_limits(1), ThreadPoolExecutor(threads) as pool:
@@ -135,7 +136,7 @@ def search_encoder(
     learn, score = (_first(baskets.take(folds == fold), use_case.search_rows) for fold in (1, 0))
 
     def reached(parameters: EncoderParameters) -> dict[str, Any]:
-        encoder = ProductEncoder.fit(fit_on, parameters, classes=classes)
+        encoder = fit_encoder(fit_on, parameters, classes=classes)
         features = []
         for part in (learn, score):
             vectors, _ = encoder.catalogue_vectors(part.catalogue)

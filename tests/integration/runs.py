@@ -1,14 +1,18 @@
 """Runs of the real command line on small generated data."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pyarrow.parquet as pq
 
+from ml.cli import main
 from ml.files import read_json, write_json
 from ml.use_case import load_use_case
 
@@ -31,22 +35,33 @@ def small_use_case(target: Path, **changes: Any) -> Path:
     return target
 
 
-def mlops(
-    *arguments: str | Path, environment: Mapping[str, str] | None = None, cwd: Path | None = None
-) -> subprocess.CompletedProcess[str]:
-    """Run ``mlops`` to its end."""
-    return subprocess.run(
-        command(*arguments),
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "COLUMNS": "200", **(environment or {})},
-        cwd=cwd,
-    )
+@dataclass(frozen=True)
+class Done:
+    """How a command ended and what it said."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def mlops(*arguments: str | Path, environment: Mapping[str, str] | None = None, cwd: Path | None = None) -> Done:
+    """Run ``mlops`` to its end in this process, which has the libraries loaded already."""
+    out, err = StringIO(), StringIO()
+    with (
+        patch.dict(os.environ, environment or {}),
+        chdir(cwd or Path.cwd()),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        try:
+            main(list(map(str, arguments)))
+        except SystemExit as exit_:
+            return Done(int(exit_.code or 0), out.getvalue(), err.getvalue())
+    raise AssertionError("the command line did not exit")
 
 
 def command(*arguments: str | Path) -> list[str]:
-    """Return the command line of ``mlops`` in this interpreter."""
+    """Return the command line of ``mlops`` as a process of its own."""
     return [sys.executable, "-m", "ml.cli", *map(str, arguments)]
 
 

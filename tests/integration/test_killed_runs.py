@@ -15,7 +15,13 @@ STAGES = ("land", "validate, silver, gold", "encode products", "train candidates
 
 def _kill_in(stage: str, arguments: list[str], *, after: float, with_children: bool) -> int:
     process = subprocess.Popen(
-        command(*arguments), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True
+        command(*arguments),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+        # What is killed writes no coverage, so measuring it would only cost time.
+        env={name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")},
     )
     assert process.stderr is not None
     for line in process.stderr:

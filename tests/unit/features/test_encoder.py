@@ -9,7 +9,8 @@ import pytest
 
 from ml.errors import ModelError
 from ml.features.baskets import read_baskets
-from ml.features.encoder import EncoderParameters, ProductEncoder
+from ml.features.encoder import ProductEncoder
+from ml.training.product_vectors import EncoderParameters, fit_encoder
 from tests.baskets import LEVELS, NEUTRAL, Drawn, baskets_of, draw_baskets, small_use_case, write_gold
 
 PRODUCTS, SHY = 60, 18
@@ -27,7 +28,7 @@ def drawn() -> Drawn:
 
 
 def likeliest(drawn: Drawn, parameters: EncoderParameters) -> np.ndarray[Any, Any]:
-    encoder = ProductEncoder.fit(drawn.baskets, parameters, classes=3)
+    encoder = fit_encoder(drawn.baskets, parameters, classes=3)
     vectors, _ = encoder.catalogue_vectors(drawn.baskets.catalogue)
     return np.asarray(vectors.argmax(axis=1))
 
@@ -48,14 +49,14 @@ def test_products_that_say_nothing_end_in_the_neutral_state_and_telling_ones_do_
 
 
 def test_without_a_neutral_state_vectors_have_one_entry_for_each_class(drawn: Drawn) -> None:
-    encoder = ProductEncoder.fit(drawn.baskets, of_parameters(neutral_state=False, rounds=2), classes=3)
+    encoder = fit_encoder(drawn.baskets, of_parameters(neutral_state=False, rounds=2), classes=3)
     assert (encoder.states, encoder.classes) == (3, 3)
-    assert ProductEncoder.fit(drawn.baskets, of_parameters(rounds=2), classes=3).states == 4
+    assert fit_encoder(drawn.baskets, of_parameters(rounds=2), classes=3).states == 4
 
 
 @pytest.mark.parametrize("rounds", [0, 5])
 def test_vectors_are_probabilities_at_every_level(drawn: Drawn, rounds: int) -> None:
-    encoder = ProductEncoder.fit(drawn.baskets, of_parameters(rounds=rounds), classes=3)
+    encoder = fit_encoder(drawn.baskets, of_parameters(rounds=rounds), classes=3)
     for table in (*encoder.vectors.values(), encoder.prior[None, :]):
         assert (table >= 0).all()
         np.testing.assert_allclose(table.sum(axis=1), 1.0, atol=1e-12)
@@ -63,7 +64,7 @@ def test_vectors_are_probabilities_at_every_level(drawn: Drawn, rounds: int) -> 
 
 def test_two_classes_work_too() -> None:
     drawn = draw_baskets(seed=2, baskets=3_000, products=40, classes=2, leaning=1.0, neutral=0.2)
-    encoder = ProductEncoder.fit(drawn.baskets, WITH_NEUTRAL, classes=2)
+    encoder = fit_encoder(drawn.baskets, WITH_NEUTRAL, classes=2)
     vectors, _ = encoder.catalogue_vectors(drawn.baskets.catalogue)
     telling = drawn.product_class != NEUTRAL
     assert (vectors[telling, :2].argmax(axis=1) == drawn.product_class[telling]).all()
@@ -74,7 +75,7 @@ def test_two_classes_work_too() -> None:
 def test_a_class_that_a_sample_lacks_leaves_the_others_learnt(missing: int) -> None:
     drawn = draw_baskets(seed=3, baskets=2_000, products=30, neutral=0.0)
     part = drawn.baskets.take(drawn.baskets.labels != missing)
-    encoder = ProductEncoder.fit(part, of_parameters(rounds=4), classes=3)
+    encoder = fit_encoder(part, of_parameters(rounds=4), classes=3)
     vectors, _ = encoder.catalogue_vectors(part.catalogue)
     assert np.isfinite(vectors).all()
     assert encoder.prior[missing] < 0.01
@@ -85,21 +86,21 @@ def test_a_class_that_a_sample_lacks_leaves_the_others_learnt(missing: int) -> N
 
 def test_of_four_classes_one_may_be_missing() -> None:
     rows = [(label, [f"p{label}", "p4"]) for label in (0, 1, 3)] * 40
-    encoder = ProductEncoder.fit(baskets_of(rows), of_parameters(rounds=3, neutral_state=False), classes=4)
+    encoder = fit_encoder(baskets_of(rows), of_parameters(rounds=3, neutral_state=False), classes=4)
     assert encoder.vectors["prod_code"].argmax(axis=1)[:3].tolist() == [0, 1, 3]
     assert encoder.prior[2] < 0.01
 
 
 def test_a_basket_without_a_label_is_no_teacher() -> None:
     with pytest.raises(ValueError, match="labelled baskets only"):
-        ProductEncoder.fit(baskets_of([(0, ["a"]), (-1, ["b"])]), WITH_NEUTRAL, classes=3)
+        fit_encoder(baskets_of([(0, ["a"]), (-1, ["b"])]), WITH_NEUTRAL, classes=3)
 
 
 @pytest.mark.parametrize("power", [0.0, 2.0])
 def test_without_rounds_a_vector_is_the_weighted_share_of_labels(power: float) -> None:
     baskets = baskets_of([(0, ["a"]), (2, ["a", "b"]), (2, ["a", "b", "c", "c"])])
     parameters = of_parameters(rounds=0, smoothing=1e-12, basket_weight_power=power, neutral_state=False)
-    encoder = ProductEncoder.fit(baskets, parameters, classes=3)
+    encoder = fit_encoder(baskets, parameters, classes=3)
     high, low = 1.0, 0.5**power + 0.25**power
     expected = [high / (high + low), 0.0, low / (high + low)]
     np.testing.assert_allclose(encoder.vectors["prod_code"][0], expected, atol=1e-9)
@@ -112,7 +113,7 @@ def nested() -> dict[str, tuple[str, ...]]:
 def fitted_on_a_tree(smoothing: float = 5.0) -> ProductEncoder:
     rows = [(0, ["known"])] * 30 + [(2, ["rare"])] + [(2, ["other"])] * 40 + [(0, ["blank"])] * 2
     baskets = baskets_of(rows, parents=nested())
-    return ProductEncoder.fit(baskets, of_parameters(rounds=0, smoothing=smoothing), classes=3)
+    return fit_encoder(baskets, of_parameters(rounds=0, smoothing=smoothing), classes=3)
 
 
 def vector_of(encoder: ProductEncoder, code: str, *parents: str) -> np.ndarray[Any, Any]:
@@ -147,7 +148,7 @@ def test_a_product_without_a_category_is_drawn_to_the_level_above_and_not_to_oth
     rows = [(0, ["of g1"])] * 30 + [(2, ["of g2"])] * 30 + [(2, ["blank 1"]), (2, ["blank 2"])]
     tree = {"of g1": ("D1", "G1"), "of g2": ("D2", "G2"), "blank 1": ("", "G1"), "blank 2": ("", "G2")}
     parameters = of_parameters(rounds=0, smoothing=20.0)
-    encoder = ProductEncoder.fit(baskets_of(rows, parents=tree), parameters, classes=3)
+    encoder = fit_encoder(baskets_of(rows, parents=tree), parameters, classes=3)
     assert vector_of(encoder, "blank 1")[0] > 0.7
     assert vector_of(encoder, "blank 2")[2] > 0.7
 
@@ -162,7 +163,7 @@ def test_a_catalogue_without_a_level_looks_one_level_further_up() -> None:
 
 
 def test_an_encoder_comes_back_from_its_file_exactly(drawn: Drawn, tmp_path: Path) -> None:
-    encoder = ProductEncoder.fit(drawn.baskets, of_parameters(rounds=3), classes=3)
+    encoder = fit_encoder(drawn.baskets, of_parameters(rounds=3), classes=3)
     encoder.save(tmp_path / "encoder.parquet")
     loaded = ProductEncoder.load(tmp_path / "encoder.parquet")
     assert (loaded.levels, loaded.classes) == (encoder.levels, encoder.classes)
@@ -201,7 +202,7 @@ def test_the_order_of_rows_and_lines_in_gold_changes_nothing(drawn: Drawn, tmp_p
         products = sorted(str(path) for path in (gold / "products").glob("*/*.parquet"))
         if shuffle is not None:
             weeks, products = weeks[::-1], products[::-1]
-        return ProductEncoder.fit(read_baskets(weeks, products, use_case), of_parameters(rounds=3), classes=3)
+        return fit_encoder(read_baskets(weeks, products, use_case), of_parameters(rounds=3), classes=3)
 
     ordered, shuffled = fit("ordered", None), fit("shuffled", 4)
     for level in LEVELS:
@@ -209,7 +210,7 @@ def test_the_order_of_rows_and_lines_in_gold_changes_nothing(drawn: Drawn, tmp_p
 
 
 def test_splitting_the_lines_into_chunks_changes_nothing(drawn: Drawn, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = ProductEncoder.fit(drawn.baskets, of_parameters(rounds=2), classes=3)
-    monkeypatch.setattr("ml.features.encoder.CHUNK_LINES", 700)
-    chunked = ProductEncoder.fit(drawn.baskets, of_parameters(rounds=2), classes=3)
+    whole = fit_encoder(drawn.baskets, of_parameters(rounds=2), classes=3)
+    monkeypatch.setattr("ml.training.product_vectors.CHUNK_LINES", 700)
+    chunked = fit_encoder(drawn.baskets, of_parameters(rounds=2), classes=3)
     np.testing.assert_allclose(chunked.vectors["prod_code"], whole.vectors["prod_code"], atol=1e-12)

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml.features.baskets import Baskets
-from ml.features.encoder import EncoderParameters, ProductEncoder
 from ml.features.vector import TOTALS, BasketFeatures, FeatureVector, product_feature_names, product_features
 from ml.files import to_json
+from ml.training.product_vectors import EncoderParameters, fit_encoder
 from tests.baskets import baskets_of, draw_baskets
 
 WORDS = ("High", "Medium", "Low")
@@ -27,7 +27,7 @@ def features_of(baskets: Baskets, *, neutral_state: bool = True) -> FeatureVecto
             baskets, categories=("store_region", "seg_1", "store_format"), quantile=0.99
         ),
         classes=WORDS,
-        encoder=ProductEncoder.fit(baskets, parameters, classes=3),
+        encoder=fit_encoder(baskets, parameters, classes=3),
     )
 
 
