@@ -116,7 +116,9 @@ def _value(column: Column, cell: str, week: int) -> str:
         # CASE is lazy: the expected week, that is nearly every row, costs one comparison.
         return f"CASE WHEN {cell} = '{week}' THEN {week} WHEN {matches} THEN CAST({cell} AS INTEGER) END"
     if column.type == "integer":
-        return f"CASE WHEN {matches} THEN CAST({cell} AS BIGINT) END"
+        # One digit, the common case of a quantity, is told without the expression.
+        digit = f"strlen({cell}) = 1 AND {cell} BETWEEN '0' AND '9'"
+        return f"CASE WHEN {digit} THEN ascii({cell}) - 48 WHEN {matches} THEN CAST({cell} AS BIGINT) END"
     if column.type == "money":
         # A decimal holds the amount exactly; a float would not.
         return f"CASE WHEN {matches} THEN CAST(CAST({cell} AS DECIMAL(18, 2)) * 100 AS BIGINT) END"

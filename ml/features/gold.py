@@ -1,8 +1,9 @@
 """Gold as SQL: the one definition of a basket's totals and of a week's products.
 
 The text is portable: named steps, ``min`` rather than ``first``, sums of whole pennies, no engine-specific
-statistics, so that DuckDB, Spark and Athena give the same figures. The one exception is ``array_agg``,
-which all three have, though each in an order of its own: ``prod_codes`` has no order.
+statistics, so that DuckDB, Spark and Athena give the same figures. Two exceptions: ``array_agg``, which all
+three have, though each in an order of its own (``prod_codes`` has no order); and ``list_unique`` of it, which
+is ``count(DISTINCT prod_code)`` at half its cost and has another name elsewhere.
 """
 
 from ml.use_case import UseCase
@@ -56,7 +57,7 @@ SELECT
     max(store_code) AS store_code_greatest,
     {carried},
     CAST(count(*) AS INTEGER) AS lines,
-    CAST(count(DISTINCT prod_code) AS INTEGER) AS products,
+    CAST(list_unique(array_agg(prod_code)) AS INTEGER) AS products,
     CAST(sum(quantity) AS BIGINT) AS quantity,
     CAST(max(quantity) AS BIGINT) AS quantity_max,
     CAST(sum(spend_pennies) AS BIGINT) AS spend_pennies,
