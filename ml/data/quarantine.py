@@ -12,6 +12,7 @@ from duckdb import DuckDBPyConnection
 from ml.data.rules import Rule, text_name
 from ml.data.silver import name, quoted, source_sql, typed_sql
 from ml.data.staging import Source
+from ml.data.tables import write_parquet
 from ml.files import new_file
 
 BROKEN_LINE = "broken line"
@@ -121,14 +122,13 @@ def _keep(connection: DuckDBPyConnection, source: Source, target: Path) -> None:
     nothing = ", ".join("NULL" for _ in names)
     reasons = " ".join(f"WHEN {quoted(rule.key)} THEN {quoted(rule.broken)}" for rule in source.rules)
     with new_file(target) as temporary:
-        connection.execute(f"""
-COPY (
-    SELECT row, rule, CASE rule {reasons} END AS reason, CAST(NULL AS VARCHAR) AS line, {cells}
-    FROM placed WHERE rule IS NOT NULL
-    UNION ALL
-    SELECT line, 'line', {quoted(BROKEN_LINE)} || ': ' || message, text, {nothing} FROM rejects
-    ORDER BY row
-) TO {quoted(temporary)} (FORMAT parquet, COMPRESSION zstd)""")
+        query = f"""
+SELECT row, rule, CASE rule {reasons} END AS reason, CAST(NULL AS VARCHAR) AS line, {cells}
+FROM placed WHERE rule IS NOT NULL
+UNION ALL
+SELECT line, 'line', {quoted(BROKEN_LINE)} || ': ' || message, text, {nothing} FROM rejects
+ORDER BY row"""
+        write_parquet(connection, query, temporary)
 
 
 def _violations(connection: DuckDBPyConnection, source: Source) -> dict[str, int]:

@@ -4,14 +4,14 @@ The rules are counted in DuckDB, in the pass that writes silver and in cheap agg
 shape is that of ``ExpectationValidationResult.to_json_dict()``, so that the same readers take both.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from duckdb import DuckDBPyConnection
 
 from ml.data.rules import Rule, text_name
-from ml.data.silver import quoted
+from ml.data.silver import name
 from ml.use_case import UseCase, Validation
 
 
@@ -40,26 +40,23 @@ def results_of(
     ]
 
 
-def missing_cells(connection: DuckDBPyConnection, *, folder: Path, use_case: UseCase, lost: bool) -> dict[str, int]:
-    """Return empty cells per column: of staged silver from its footers, of the table ``lost`` by counting."""
-    found = dict.fromkeys((column.name for column in use_case.columns), 0)
-    if folder.is_dir():
-        found |= {
-            str(column): int(count)
-            for column, count in connection.execute(
-                "SELECT path_in_schema, sum(stats_null_count) FROM "
-                f"parquet_metadata({quoted(folder / '*' / '*.parquet')}) GROUP BY 1"
-            ).fetchall()
-        }
+def missing_cells(connection: DuckDBPyConnection, *, use_case: UseCase, lost: bool) -> dict[str, int]:
+    """Return empty cells per column of the file, from ``accepted`` and, where rows were ``lost``, that table."""
+    found = _nulls(connection, "accepted", {column.name: column.name for column in use_case.columns if column.nullable})
     if lost:
         known = {str(row[0]) for row in connection.execute("DESCRIBE lost").fetchall()}
-        for column in use_case.columns:
-            cell = text_name(column) if text_name(column) in known else column.name
-            if cell in known:
-                # Repeats of a line are still in staged silver when this is counted; only refused rows are not.
-                query = f'SELECT count(*) FROM lost WHERE copies IS NULL AND "{cell}" IS NULL'
-                found[column.name] += int(connection.execute(query).fetchall()[0][0])
+        cells = {
+            column.name: text_name(column) if text_name(column) in known else column.name for column in use_case.columns
+        }
+        # Repeats of a line are still among the accepted rows when this is counted; only refused rows are not.
+        refused = "(SELECT * FROM lost WHERE copies IS NULL)"
+        found += _nulls(connection, refused, {key: cell for key, cell in cells.items() if cell in known})
     return found
+
+
+def _nulls(connection: DuckDBPyConnection, table: str, cells: Mapping[str, str]) -> Counter[str]:
+    counts = ", ".join(f"count(*) - count({name(cell)})" for cell in cells.values())
+    return Counter(dict(zip(cells, connection.execute(f"SELECT {counts} FROM {table}").fetchall()[0], strict=True)))
 
 
 def mostly(rule: Rule, validation: Validation) -> float:
@@ -67,13 +64,24 @@ def mostly(rule: Rule, validation: Validation) -> float:
     return 1.0 - validation.max_dropped_share if rule.tolerated else 1.0
 
 
-def merged(results: Sequence[Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Return the results of several files as one: counts are added, all must have succeeded."""
+def merged(results: Sequence[Sequence[dict[str, Any]]], rules: Sequence[Rule]) -> list[dict[str, Any]]:
+    """Return the results of several files as one: counts are added, all must have succeeded.
+
+    ``rules`` are those of all files together: a rule on one file's week says there which weeks these are.
+    """
+    of_all = {rule.key: rule for rule in rules}
     found: dict[str, dict[str, Any]] = {}
     for each in (result for one_file in results for result in one_file):
         key = each["expectation_config"]["meta"]["rule"]
         if key not in found:
             found[key] = {**each, "result": dict(each["result"])}
+            if key in of_all:
+                config = each["expectation_config"]
+                found[key]["expectation_config"] = {
+                    **config,
+                    "kwargs": {**config["kwargs"], **of_all[key].arguments},
+                    "meta": {**config["meta"], "broken": of_all[key].broken},
+                }
             continue
         total = found[key]
         total["success"] = total["success"] and each["success"]

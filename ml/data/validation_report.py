@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ml.data.rules import rules_of
 from ml.data.sample import SampledRows
 from ml.data.set_checks import merged
 from ml.files import write_json
@@ -25,7 +26,8 @@ def write_validation_report(
     ``files`` are the counts of ``FileCheck.to_json()`` with a ``status`` each; ``stopped`` the error that
     ended the run, if one did. ``samples`` are looked at by Great Expectations itself.
     """
-    results = merged([each["results"] for each in files])
+    rules = rules_of(use_case, weeks=sorted({each["week"] for each in files}), absent=())
+    results = merged([each["results"] for each in files], rules)
     sample = _look(samples, use_case=use_case)
     success = stopped is None and all(each["success"] for each in results)
     write_json(

@@ -107,6 +107,7 @@ def read_baskets(baskets: Sequence[str], products: Sequence[str], use_case: UseC
     numbers = ", ".join(f"CAST(b.{name} AS DOUBLE) AS number_{name}" for name in NUMBERS)
     with duckdb.connect() as connection:
         connection.execute("SET preserve_insertion_order = true")
+        connection.execute("SET enable_progress_bar = false")
         table = connection.sql(
             f"SELECT basket_id, CAST(shop_week AS INTEGER) AS shop_week, coalesce(label, '') AS label, {numbers},"
             f" {texts}, prod_codes FROM read_parquet($files, hive_partitioning = true) b ORDER BY shop_week, basket_id",

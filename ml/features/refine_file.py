@@ -18,13 +18,11 @@ from ml.data.sample import SampledRows, sample_rows
 from ml.data.set_checks import missing_cells, results_of
 from ml.data.silver import quoted
 from ml.data.snapshot import Snapshot, take_snapshot
-from ml.data.staging import Source, connect, enumerated, read_staged, restage, stage
+from ml.data.staging import Source, stage, take_out_repeats, write_silver
+from ml.data.tables import connect, write_parquet
 from ml.errors import DataError
-from ml.features.gold import BASKET_COLUMNS, CONFLICTS, PRODUCT_COLUMNS, baskets_sql, products_sql, totals_sql
+from ml.features.gold import CONFLICTS, baskets_sql, products_sql, totals_sql
 from ml.use_case import UseCase
-
-# Text of few values, on which gold's aggregates are cheaper as numbers. Customers are too many.
-_ENUMERATED = tuple(column for column in (*BASKET_COLUMNS, *PRODUCT_COLUMNS) if column != "cust_code")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +65,7 @@ def refine_file(
         scan = Source(path=source, plain=snapshot.plain, header=header, week=week, rules=rules, use_case=use_case)
         with connect(scratch=scratch, memory_limit=memory_limit, threads=threads) as connection:
             try:
-                refined = _refine(connection, scan, snapshot, folder=folder, scratch=scratch, quarantine=quarantine)
+                refined = _refine(connection, scan, snapshot, folder=folder, quarantine=quarantine)
             except duckdb.Error as error:
                 raise DataError(f"{source}: cannot be read: {str(error).splitlines()[0]}") from error
         snapshot.stamp.must_still_hold(source)
@@ -93,28 +91,27 @@ def _refine(
     snapshot: Snapshot,
     *,
     folder: Path,
-    scratch: Path,
     quarantine: Path | None,
 ) -> RefinedFile:
-    silver = folder / TRANSACTIONS
-    scanned, accepted = stage(connection, source, folder=silver, scratch=scratch)
+    scanned, accepted = stage(connection, source)
     rejected = reject_count(connection)
     connection.execute("CREATE TEMP TABLE suspicious (basket_id BIGINT)")
     if accepted:
-        _total(connection, source, silver=silver)
-        _find_suspicious(connection, source, silver=silver)
+        _total(connection, source)
+        _find_suspicious(connection, source)
     losses = Losses(dropped={}, violations={}, examples=())
     looked_again = bool(scanned - accepted or rejected or _any(connection, "suspicious"))
     if looked_again:
         losses = count_losses(connection, source, target=quarantine)
-    missing = missing_cells(connection, folder=silver, use_case=source.use_case, lost=looked_again)
+    missing = missing_cells(connection, use_case=source.use_case, lost=looked_again)
     kept = accepted
     if losses.violations.get("rows.unique"):
-        kept = restage(connection, source, folder=silver, scratch=scratch)
-        _total(connection, source, silver=silver)
+        kept = take_out_repeats(connection)
+        _total(connection, source)
     gold = _Gold(baskets=0, dropped={}, violations={}, examples=())
     if kept:
-        gold = _write_gold(connection, source, silver=silver, folder=folder)
+        write_silver(connection, folder=folder / TRANSACTIONS)
+        gold = _write_gold(connection, source, folder=folder)
     results = results_of(
         source.rules,
         validation=source.use_case.validation,
@@ -139,20 +136,26 @@ def _refine(
     )
     return RefinedFile(
         check=check,
-        silver=silver,
+        silver=folder / TRANSACTIONS,
         baskets=folder / BASKETS / "part-0.parquet",
         products=folder / PRODUCTS / "part-0.parquet",
         sample=None,
     )
 
 
-def _total(connection: DuckDBPyConnection, source: Source, *, silver: Path) -> None:
-    """Create the table ``totals`` from staged silver, by gold's own SQL."""
-    table = enumerated(connection, source, folder=silver, columns=_ENUMERATED)
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE totals AS {totals_sql(source.use_case, silver=table)}")
+def _total(connection: DuckDBPyConnection, source: Source) -> None:
+    """Create the table ``totals`` from the accepted rows, by gold's own SQL.
+
+    Products are an enum here: lists of numbers take two thirds of the time of text, and half the memory.
+    """
+    connection.execute("DROP TABLE IF EXISTS totals")
+    connection.execute("DROP TYPE IF EXISTS product")
+    connection.execute("CREATE TYPE product AS ENUM (SELECT DISTINCT prod_code FROM accepted ORDER BY prod_code)")
+    lines = "(SELECT * REPLACE (CAST(prod_code AS product) AS prod_code) FROM accepted)"
+    connection.execute(f"CREATE TEMP TABLE totals AS {totals_sql(source.use_case, silver=lines)}")
 
 
-def _find_suspicious(connection: DuckDBPyConnection, source: Source, *, silver: Path) -> None:
+def _find_suspicious(connection: DuckDBPyConnection, source: Source) -> None:
     """Fill ``suspicious`` with baskets that hold one line twice, every column alike, and examples of conflicts.
 
     Only a basket with more lines than products can repeat one, so the costly grouping sees few rows or none.
@@ -164,11 +167,10 @@ def _find_suspicious(connection: DuckDBPyConnection, source: Source, *, silver: 
         )
     repeated = "SELECT basket_id FROM totals WHERE lines > products"
     if connection.execute(f"{repeated} LIMIT 1").fetchall():
-        table = read_staged(silver, week=source.week)
         connection.execute(f"""
 INSERT INTO suspicious
 SELECT DISTINCT basket_id FROM (
-    SELECT * FROM {table} WHERE basket_id IN ({repeated}) GROUP BY ALL HAVING count(*) > 1
+    SELECT * FROM accepted WHERE basket_id IN ({repeated}) GROUP BY ALL HAVING count(*) > 1
 )""")
 
 
@@ -186,13 +188,11 @@ class _Gold:
     examples: tuple[Example, ...]
 
 
-def _write_gold(connection: DuckDBPyConnection, source: Source, *, silver: Path, folder: Path) -> _Gold:
-    """Write baskets and products below ``folder`` from the table ``totals`` and from staged silver."""
-    table = read_staged(silver, week=source.week)
-    for name, query in ((BASKETS, baskets_sql(totals="totals")), (PRODUCTS, products_sql(silver=table))):
+def _write_gold(connection: DuckDBPyConnection, source: Source, *, folder: Path) -> _Gold:
+    """Write baskets and products below ``folder`` from ``totals`` and ``accepted``."""
+    for name, query in ((BASKETS, baskets_sql(totals="totals")), (PRODUCTS, products_sql(silver="accepted"))):
         (folder / name).mkdir()
-        target = folder / name / "part-0.parquet"
-        connection.execute(f"COPY ({query}) TO {quoted(target)} (FORMAT parquet, COMPRESSION zstd)")
+        write_parquet(connection, query, folder / name / "part-0.parquet")
     rules = {_total_name(rule, source): rule for rule in source.rules if rule.stage == "baskets"}
     cases = " ".join(f"WHEN {CONFLICTS[key]} THEN {quoted(rule.broken)}" for key, rule in rules.items())
     counts = connection.execute(

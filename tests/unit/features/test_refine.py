@@ -37,6 +37,17 @@ def test_a_second_run_over_the_same_files_writes_nothing(refinery: Refinery, tmp
     assert second.dropped == first.dropped
 
 
+def test_the_page_of_several_weeks_names_them_all(refinery: Refinery, tmp_path: Path) -> None:
+    refinery.refine(three_weeks(tmp_path))
+
+    rules = {each["expectation_config"]["meta"]["rule"]: each for each in refinery.validation()["results"]}
+    week = rules["shop_week.week"]
+    assert week["expectation_config"]["kwargs"]["value_set"] == [200718, 200719, 200720]
+    assert week["expectation_config"]["meta"]["broken"] == "SHOP_WEEK is not a week of these files"
+    assert week["expectation_config"]["kwargs"]["mostly"] == 1.0
+    assert week["result"]["element_count"] == 3 * len(valid_rows(week=WEEK))
+
+
 def test_only_a_new_file_is_refined(refinery: Refinery, tmp_path: Path) -> None:
     files = three_weeks(tmp_path)
     refinery.refine(files[:2])
