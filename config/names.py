@@ -1,4 +1,4 @@
-"""Names shared by the lake, the jobs and, later, the stacks and Lambdas. Each is written here only."""
+"""Names shared by the lake, the jobs, the stacks and the Lambdas. Each is written here only."""
 
 from enum import StrEnum
 from typing import Final
@@ -8,18 +8,23 @@ RAW: Final = "raw"
 SILVER: Final = "silver"
 GOLD: Final = "gold"
 ARTIFACTS: Final = "artifacts"
+FEATURES: Final = "features"
 
 # Tables and folders below a layer.
 TRANSACTIONS: Final = "transactions"
 BASKETS: Final = "baskets"
 PRODUCTS: Final = "products"
 RUNS: Final = "runs"
+VALIDATION: Final = "validation"
 MODELS: Final = "models"
 REGISTRY: Final = "registry"
 
 # Partition columns of silver and gold, in lower case as Glue and Athena want them.
 WEEK_PARTITION: Final = "shop_week"
 REGION_PARTITION: Final = "store_region"
+
+# When a basket's features became known, beside gold's own columns in the feature store.
+EVENT_TIME: Final = "event_time"
 
 
 class ModelStatus(StrEnum):
@@ -28,3 +33,34 @@ class ModelStatus(StrEnum):
     PENDING = "PendingManualApproval"
     APPROVED = "Approved"
     REJECTED = "Rejected"
+
+
+class Tag(StrEnum):
+    """Tags of every resource; leftovers and costs are found by them."""
+
+    PROJECT = "Project"
+    ENVIRONMENT = "Environment"
+    COMPONENT = "Component"
+    OWNER = "Owner"
+    COST_CENTER = "CostCenter"
+
+
+PROJECT: Final = "PriceSensitivityMLOps"
+OWNER: Final = "DataTeam"
+COST_CENTER: Final = "ML-Platform"
+
+# Kubernetes: where the workloads run and as whom. The cluster's pod identities and the manifests agree on these.
+NAMESPACE: Final = "mlops"
+INFERENCE_SERVICE_ACCOUNT: Final = "inference"
+ETL_SERVICE_ACCOUNT: Final = "etl"
+# The label of a node says what it is for; batch nodes are tainted with it, so that only batch work lands there.
+WORKLOAD_LABEL: Final = "workload"
+API_WORKLOAD: Final = "api"
+BATCH_WORKLOAD: Final = "batch"
+
+# Stacks of an environment, in the order of deployment, and the parts of them that operators ask about by name.
+STACKS: Final = ("security", "network", "data-lake", "registry", "eks", "monitoring")
+CLUSTER: Final = "eks"
+LAKE: Final = "lake"
+MODEL_GROUP: Final = "models"
+TRAINING: Final = "training"

@@ -1,25 +1,19 @@
 """A use case, parsed once from its YAML file into frozen types that refuse what they do not know."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
+from config.document import ConfigError, Frozen, check_values, parse_document, read_document
 from ml.errors import SettingsError
 from ml.files import fingerprint
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 ModelName = Literal["majority", "logistic_regression", "decision_tree", "random_forest", "xgboost"]
-
-
-class Frozen(BaseModel):
-    """Base of all settings: immutable, typed, closed to unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Column(Frozen):
@@ -212,7 +206,7 @@ class UseCase(Frozen):
             candidate = values["candidates"][name]
             candidate["fixed"] |= own
             candidate["grid"] = {key: grid for key, grid in candidate["grid"].items() if key not in own}
-        return _checked(values, origin=f"use case {self.name}")
+        return _settings(lambda: check_values(UseCase, values, origin=f"use case {self.name}"))
 
     @property
     def data_fingerprint(self) -> str:
@@ -234,41 +228,22 @@ def load_use_case(name_or_file: str) -> UseCase:
 
     """
     if name_or_file.endswith((".yaml", ".yml")):
-        path = Path(name_or_file)
-        if not path.is_file():
-            raise SettingsError(f"{name_or_file}: no such use-case file")
-        try:
-            text = path.read_text(encoding="utf-8")
-        except UnicodeDecodeError as error:
-            raise SettingsError(f"{name_or_file}: not UTF-8 text: {error}") from error
-    else:
-        folder = resources.files("ml.use_cases")
-        built_in = folder / f"{name_or_file}.yaml"
-        if not built_in.is_file():
-            known = sorted(
-                entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml")
-            )
-            raise SettingsError(
-                f"use case {name_or_file!r} does not exist; there is: {', '.join(known)}, or a .yaml file"
-            )
-        text = built_in.read_text(encoding="utf-8")
-    return parse_use_case(text, origin=name_or_file)
+        return _settings(lambda: read_document(UseCase, Path(name_or_file)))
+    folder = resources.files("ml.use_cases")
+    built_in = folder / f"{name_or_file}.yaml"
+    if not built_in.is_file():
+        known = sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+        raise SettingsError(f"use case {name_or_file!r} does not exist; there is: {', '.join(known)}, or a .yaml file")
+    return parse_use_case(built_in.read_text(encoding="utf-8"), origin=name_or_file)
 
 
 def parse_use_case(text: str, *, origin: str) -> UseCase:
     """Parse YAML ``text``; ``origin`` names it in errors."""
-    try:
-        values: Any = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise SettingsError(f"{origin}: not valid YAML: {error}") from error
-    return _checked(values, origin=origin)
+    return _settings(lambda: parse_document(UseCase, text, origin=origin))
 
 
-def _checked(values: Any, *, origin: str) -> UseCase:
+def _settings(load: Callable[[], UseCase]) -> UseCase:
     try:
-        return UseCase.model_validate(values)
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(str(part) for part in each['loc']) or 'file'}: {each['msg']}" for each in error.errors()
-        )
-        raise SettingsError(f"{origin}: {problems}") from error
+        return load()
+    except ConfigError as error:
+        raise SettingsError(str(error)) from error

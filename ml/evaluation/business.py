@@ -1,8 +1,9 @@
 """What the model is worth in money, and the assumptions that say so."""
 
+from config.document import Frozen
 from ml.evaluation.intervals import Estimate
 from ml.evaluation.metrics import Scores
-from ml.use_case import Business, Frozen
+from ml.use_case import Business
 
 WEEKS_PER_YEAR = 52
 

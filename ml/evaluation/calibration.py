@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from config.document import Frozen
 from ml.evaluation.intervals import Estimate, percentiles, proportion, resample
-from ml.use_case import Frozen
 
 TOP_CLASS = "predicted class"
 

@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from config.document import Frozen
 from ml.errors import DataError
 from ml.evaluation.confusion import rates
 from ml.evaluation.intervals import Estimate, percentiles, resample
-from ml.use_case import Frozen
 
 
 class Comparison(Frozen):

@@ -3,10 +3,11 @@
 import math
 from collections.abc import Iterator
 
+from config.document import Frozen
 from config.names import ModelStatus
 from ml.evaluation.comparison import Comparison
 from ml.evaluation.metrics import Scores
-from ml.use_case import Frozen, Gate
+from ml.use_case import Gate
 
 # How the sentence of a rule begins; the report puts failed rules first.
 PASSED, FAILED = "Passed", "Failed"

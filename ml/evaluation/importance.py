@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from config.document import Frozen
 from ml.errors import DataError
 from ml.evaluation.confusion import confusion_matrix, rates
-from ml.use_case import Frozen
 
 
 class Importance(Frozen):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.use_case import Frozen
+from config.document import Frozen
 
 LEVEL = 0.95
 Z = 1.959963984540054  # standard normal quantile at (1 + LEVEL) / 2

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from config.document import Frozen
 from ml.errors import DataError
 from ml.evaluation.calibration import CalibrationBin, calibration_curve, calibration_error
 from ml.evaluation.comparison import Comparison, compare
 from ml.evaluation.confusion import confusion_matrix, rates
 from ml.evaluation.intervals import Estimate, mean_of, percentiles, proportion, resample
 from ml.evaluation.slices import SliceScore, slice_scores
-from ml.use_case import Frozen
 
 __all__ = [
     "CalibrationBin",

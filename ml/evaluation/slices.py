@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from config.document import Frozen
 from ml.evaluation.confusion import rates
 from ml.evaluation.intervals import Estimate, percentiles, proportion, resample
-from ml.use_case import Frozen
 
 MISSING = "(missing)"
 OTHER = "(other)"

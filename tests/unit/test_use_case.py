@@ -102,7 +102,7 @@ def test_a_file_that_is_not_utf_8_is_refused_by_name(tmp_path: Path) -> None:
 
 
 def test_a_file_that_does_not_exist_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"absent\.yml: no such use-case file"):
+    with pytest.raises(SettingsError, match=r"absent\.yml: there is no such file"):
         load_use_case(str(tmp_path / "absent.yml"))
 
 
