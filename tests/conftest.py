@@ -1,14 +1,26 @@
 """Fixtures shared by all tests."""
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
+
+from tests.shared import FOLDER
 
 # Messages are compared as text: no line is to end where a terminal would.
 os.environ["COLUMNS"] = "200"
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the folder in which the workers of this run share what is made once."""
+    if not hasattr(config, "workerinput"):
+        folder = tempfile.mkdtemp(prefix="mlops-tests-")
+        os.environ[FOLDER] = folder
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 @pytest.fixture(scope="session")

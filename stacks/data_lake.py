@@ -1,0 +1,108 @@
+"""The lake: one bucket of raw, silver, gold and artifacts, its catalogue, its queries and the feature store."""
+
+from typing import Final
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from config.names import ARTIFACTS, GOLD, MODELS, RAW, RUNS, SILVER, VALIDATION
+from config.settings import EnvironmentSettings
+from ml.use_case import load_use_case
+from stacks.base import PlatformStack
+from stacks.constructs.catalogue import Catalogue
+from stacks.constructs.feature_store import BasketFeatures
+from stacks.constructs.lake_bucket import LakeBucket
+from stacks.constructs.naming import lake_bucket_arn
+from stacks.constructs.queries import Queries
+from stacks.constructs.schemas import baskets_schema
+from stacks.constructs.wildcards import allow_pattern
+
+_USE_CASE: Final = "price_sensitivity"
+
+
+class DataLakeStack(PlatformStack):
+    """Bucket, Glue tables over silver and gold, Athena workgroup and queries, feature group."""
+
+    def __init__(
+        self, scope: Construct, settings: EnvironmentSettings, *, key: kms.IKey, access_logs: s3.IBucket
+    ) -> None:
+        super().__init__(scope, "data-lake", settings=settings, description="Lake, catalogue, queries, feature store")
+        use_case = load_use_case(_USE_CASE)
+        self._key = key
+        self.bucket = LakeBucket(self, key=key, access_logs=access_logs)
+        self.catalogue = Catalogue(self, bucket=self.bucket, use_case=use_case)
+        self.queries = Queries(self, database_name=self.catalogue.database_name, key=key, access_logs=access_logs)
+        self.features = BasketFeatures(
+            self,
+            schema=baskets_schema(use_case),
+            bucket=self.bucket,
+            database_name=self.catalogue.database_name,
+            key=key,
+        )
+        self.features.node.add_dependency(self.catalogue)
+
+    def grant_model_reading(self, role: iam.Role) -> None:
+        """Let ``role`` read the model bundles, and nothing else."""
+        models = f"{ARTIFACTS}/{MODELS}/"
+        self._allow_listing(role, models)
+        self._allow_objects(
+            role, "s3:GetObject", prefixes=[models], reason="Which version is served is decided when it is released."
+        )
+        self._allow_key(role, "kms:Decrypt")
+
+    def grant_etl(self, role: iam.Role) -> None:
+        """Let ``role`` read raw files, keep silver and gold, and put reports among the artifacts, unread."""
+        own = [f"{SILVER}/", f"{GOLD}/"]
+        reports = [f"{ARTIFACTS}/{RUNS}/", f"{ARTIFACTS}/{VALIDATION}/"]
+        self._allow_listing(role, f"{RAW}/", *own)
+        self._allow_objects(
+            role,
+            "s3:GetObject",
+            "s3:GetObjectVersion",
+            prefixes=[f"{RAW}/"],
+            reason="New weekly files come under names that only their sender knows.",
+        )
+        self._allow_objects(
+            role,
+            "s3:GetObject",
+            "s3:PutObject",
+            "s3:DeleteObject",
+            "s3:AbortMultipartUpload",
+            prefixes=own,
+            reason="The ETL makes a folder per week and region, and replaces it when the week comes again.",
+        )
+        self._allow_objects(
+            role,
+            "s3:PutObject",
+            "s3:AbortMultipartUpload",
+            prefixes=reports,
+            reason="Every run puts its reports into a folder of its own.",
+        )
+        # Parts of an upload are decrypted when S3 joins them.
+        self._allow_key(role, "kms:Decrypt", "kms:GenerateDataKey")
+
+    # The policies are the role's, and name the bucket by its known name: the role's stack comes later.
+
+    def _allow_listing(self, role: iam.Role, *prefixes: str) -> None:
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["s3:ListBucket"],
+                resources=[lake_bucket_arn(self)],
+                conditions={"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}},
+            )
+        )
+
+    def _allow_objects(self, role: iam.Role, *actions: str, prefixes: list[str], reason: str) -> None:
+        resources = [f"{lake_bucket_arn(self)}/{prefix}*" for prefix in prefixes]
+        allow_pattern(role, iam.PolicyStatement(actions=list(actions), resources=resources), reason=reason)
+
+    def _allow_key(self, role: iam.Role, *actions: str) -> None:
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=list(actions),
+                resources=[self._key.key_arn],
+                conditions={"StringEquals": {"kms:ViaService": f"s3.{self.region}.amazonaws.com"}},
+            )
+        )
