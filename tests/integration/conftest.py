@@ -6,25 +6,34 @@ import pytest
 
 from ml.data.generate import generate_weeks
 from tests.integration.runs import mlops, small_use_case
+from tests.shared import made_once
 
 
 @pytest.fixture(scope="session")
-def weekly(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+def weekly() -> list[Path]:
     """Three generated weeks of 1,200 baskets."""
-    folder = tmp_path_factory.mktemp("weekly")
-    return generate_weeks(weeks=3, baskets_per_week=1200, seed=11, output=folder)
+    folder = made_once("weekly", lambda to: generate_weeks(weeks=3, baskets_per_week=1200, seed=11, output=to))
+    return sorted(folder.iterdir())
 
 
 @pytest.fixture(scope="session")
-def use_case_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def use_case_file() -> Path:
     """A use case with small models."""
-    return small_use_case(tmp_path_factory.mktemp("use-case") / "small.yaml")
+    return made_once("use-case", lambda to: small_use_case(to / "small.yaml")) / "small.yaml"
 
 
 @pytest.fixture(scope="session")
-def lake(tmp_path_factory: pytest.TempPathFactory, weekly: list[Path], use_case_file: Path) -> Path:
+def lake(weekly: list[Path], use_case_file: Path) -> Path:
     """The work directory of a finished run; tests only read it."""
-    workdir = tmp_path_factory.mktemp("lake") / "work"
-    done = mlops("run", "--input", *weekly, "--workdir", workdir, "--use-case", use_case_file)
-    assert done.returncode == 0, done.stderr
-    return workdir
+
+    def run(folder: Path) -> None:
+        done = mlops("run", "--input", *weekly, "--workdir", folder / "work", "--use-case", use_case_file)
+        assert done.returncode == 0, done.stderr
+
+    return made_once("lake", run) / "work"
+
+
+@pytest.fixture
+def without_charts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the report's drawings out, which take half of a small run, where something else is looked at."""
+    monkeypatch.setattr("ml.evaluation.report.embed", lambda *_, **__: "")

@@ -56,6 +56,7 @@ def test_a_finished_run_is_not_run_twice(lake: Path, weekly: list[Path], use_cas
     assert _tree(lake / "artifacts" / "runs") | _tree(lake / "silver") | _tree(lake / "gold") == before
 
 
+@pytest.mark.usefixtures("without_charts")
 def test_two_runs_of_the_same_input_give_identical_metrics_and_predictions(
     lake: Path, weekly: list[Path], use_case_file: Path, tmp_path: Path
 ) -> None:
@@ -68,6 +69,7 @@ def test_two_runs_of_the_same_input_give_identical_metrics_and_predictions(
     assert versions[0] == versions[1]
 
 
+@pytest.mark.usefixtures("without_charts")
 def test_a_second_delivery_processes_the_new_file_only_and_meets_the_champion(
     lake: Path, use_case_file: Path, tmp_path: Path
 ) -> None:
@@ -94,6 +96,7 @@ def test_a_second_delivery_processes_the_new_file_only_and_meets_the_champion(
     assert evaluation["data"]["train_weeks"] == [200607, 200608, 200609]
 
 
+@pytest.mark.usefixtures("without_charts")
 def test_a_weak_model_ends_the_run_normally_with_the_reason(lake: Path, weekly: list[Path], tmp_path: Path) -> None:
     gate = {"accuracy": 0.999, "macro_f1": 0.7, "class_precision": 0.65, "max_regression": 0.0, "approval": "automatic"}
     use_case = small_use_case(tmp_path / "strict.yaml", gate=gate, candidates={"decision_tree": {}})
@@ -109,6 +112,7 @@ def test_a_weak_model_ends_the_run_normally_with_the_reason(lake: Path, weekly: 
     assert not (workdir / "artifacts" / "models").exists()
 
 
+@pytest.mark.usefixtures("without_charts")
 def test_a_model_worse_than_the_champion_on_the_same_rows_is_rejected(
     lake: Path, weekly: list[Path], tmp_path: Path
 ) -> None:
@@ -129,6 +133,7 @@ def test_a_model_worse_than_the_champion_on_the_same_rows_is_rejected(
     assert read_json(workdir / "artifacts" / "registry" / "price_sensitivity" / "champion.json")["version"] == champion
 
 
+@pytest.mark.usefixtures("without_charts")
 def test_manual_approval_waits_for_a_person(lake: Path, weekly: list[Path], tmp_path: Path) -> None:
     gate = {"accuracy": 0.5, "macro_f1": 0.3, "class_precision": 0.1, "max_regression": 0.0, "approval": "manual"}
     use_case = small_use_case(tmp_path / "manual.yaml", gate=gate, candidates={"decision_tree": {}})
