@@ -1,7 +1,7 @@
 """A model bundle: an immutable folder with a version and checksums, and nothing in it that runs code on load.
 
-``model.onnx`` is the classifier over the feature vector, ``encoder.parquet`` and ``vector.json`` say how a
-basket becomes one, ``parity.parquet`` holds vectors with the probabilities they must give, and
+``model.onnx`` is the classifier over the feature vector, ``encoder.json`` and ``vector.json`` say how a
+basket becomes one, ``parity.json`` holds vectors with the probabilities they must give, and
 ``manifest.json`` everything a reader needs to know of them, with each file's SHA-256.
 """
 
@@ -12,8 +12,6 @@ from typing import Any, Self
 
 import numpy as np
 import onnxruntime
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ml.errors import ModelError
@@ -24,9 +22,9 @@ from ml.files import fingerprint, read_json, sha256_of, write_json
 
 MODEL, ENCODER, VECTOR, PARITY, MANIFEST = (
     "model.onnx",
-    "encoder.parquet",
+    "encoder.json",
     "vector.json",
-    "parity.parquet",
+    "parity.json",
     "manifest.json",
 )
 PARITY_TOLERANCE = 1e-5
@@ -106,6 +104,7 @@ class Bundle:
             basket_features=BasketFeatures.from_json(vector["basket_features"]),
             classes=tuple(each["word"] for each in manifest["classes"]),
             encoder=ProductEncoder.load(folder / ENCODER) if ENCODER in manifest["files"] else None,
+            older_codes=vector["older_codes"],
         )
         if features.schema_version != manifest["feature_schema"]["version"]:
             raise ModelError(
@@ -123,11 +122,9 @@ class Bundle:
 
     def check_parity(self) -> None:
         """Raise ModelError unless the parity sample gives the recorded probabilities."""
-        table = pq.read_table(self.folder / PARITY)
-        columns = [table.column(name).to_numpy() for name in table.column_names]
-        width = len(self.features.names)
-        given = np.column_stack(columns[:width]).astype(np.float32)
-        wanted = np.column_stack(columns[width:])
+        sample = read_json(self.folder / PARITY)
+        given = np.asarray(sample["vectors"], dtype=np.float32)
+        wanted = np.asarray(sample["probabilities"], dtype=np.float64)
         gap = parity_gap(wanted, self.classifier.probabilities(given))
         if not gap <= PARITY_TOLERANCE:
             raise ModelError(f"{self.folder}: the parity sample is off by {gap:.2g}; the bundle is not used")
@@ -180,13 +177,15 @@ def write_bundle(
     (folder / MODEL).write_bytes(model)
     if features.encoder is not None:
         features.encoder.save(folder / ENCODER)
-    write_json(folder / VECTOR, {"basket_features": features.basket_features.to_json()})
-    columns = {f"x{index}": column for index, column in enumerate(parity_vectors.T)}
-    columns |= {f"p{index}": column for index, column in enumerate(parity_probabilities.T)}
-    pq.write_table(pa.table(columns), folder / PARITY)
+    write_json(
+        folder / VECTOR, {"basket_features": features.basket_features.to_json(), "older_codes": features.older_codes}
+    )
+    # JSON has no NaN: a missing value is null there, and comes back as NaN.
+    vectors = np.where(np.isnan(parity_vectors), None, parity_vectors.astype(object)).tolist()
+    write_json(folder / PARITY, {"vectors": vectors, "probabilities": parity_probabilities.tolist()})
     files = {path.name: sha256_of(path) for path in sorted(folder.iterdir())}
     manifest = {
-        "schema": 1,
+        "schema": 2,
         "version": f"{trained_through}-{fingerprint(files)[:10]}",
         "files": files,
         "feature_schema": {"version": features.schema_version, "names": list(features.names)},

@@ -172,6 +172,12 @@ class UseCase(Frozen):
                     raise ValueError(f"{where}: there is no column named {name}")
         return self
 
+    @property
+    def older_codes(self) -> dict[str, dict[str, str]]:
+        """For each category among the features that has them, codes of older files and today's."""
+        found = {name: self.column(name).recode for name in self.features.categories}
+        return {name: recode for name, recode in found.items() if recode}
+
     def column(self, name: str) -> Column:
         """Return the column called ``name``."""
         return next(column for column in self.columns if column.name == name)

@@ -2,7 +2,7 @@
 
 from functools import cache
 from hashlib import sha256
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 DISTRIBUTION = "mlops-price-sensitivity"
@@ -25,6 +25,11 @@ def code_version() -> str:
 @cache
 def library_versions() -> dict[str, str]:
     """Versions of the libraries that a result depends on."""
-    import xgboost  # noqa: PLC0415  heavy, and its distribution's name depends on the platform
+    return {**{name: version(name) for name in LIBRARIES}, "xgboost": _xgboost_version()}
 
-    return {**{name: version(name) for name in LIBRARIES}, "xgboost": xgboost.__version__}
+
+def _xgboost_version() -> str:
+    try:
+        return version("xgboost-cpu")
+    except PackageNotFoundError:
+        return version("xgboost")

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ml.errors import ModelError
+from ml.files import read_json, write_json
 
 Vectors = NDArray[np.float64]
 
@@ -55,16 +54,18 @@ class ProductEncoder:
         return vectors, known
 
     def save(self, path: Path) -> None:
-        """Write the vectors as Parquet: level, code, state_0 … ; the prior is the row of level ""."""
-        levels = np.concatenate([np.repeat([level], len(self.codes[level])) for level in self.levels] + [[""]])
-        codes = np.concatenate([*(self.codes[level] for level in self.levels), [""]])
-        values = np.vstack([*(self.vectors[level] for level in self.levels), self.prior])
-        columns: dict[str, object] = {"level": levels, "code": codes}
-        columns |= {f"state_{state}": values[:, state] for state in range(self.states)}
-        table = pa.table(columns).replace_schema_metadata(
-            {"levels": ",".join(self.levels), "classes": str(self.classes)}
+        """Write the vectors as JSON, whose numbers come back to the last bit."""
+        write_json(
+            path,
+            {
+                "classes": self.classes,
+                "prior": self.prior.tolist(),
+                "levels": [
+                    {"name": level, "codes": self.codes[level].tolist(), "vectors": self.vectors[level].tolist()}
+                    for level in self.levels
+                ],
+            },
         )
-        pq.write_table(table, path)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -75,20 +76,18 @@ class ProductEncoder:
 
         """
         try:
-            table = pq.read_table(path)
-            metadata = table.schema.metadata
-            levels = tuple(metadata[b"levels"].decode().split(","))
-            classes = int(metadata[b"classes"])
-            of_row = np.asarray(table.column("level").to_pylist(), dtype=str)
-            codes = np.asarray(table.column("code").to_pylist(), dtype=str)
-        except (OSError, pa.ArrowException, KeyError, TypeError) as error:
+            value = read_json(path)
+            prior = np.asarray(value["prior"], dtype=np.float64)
+            levels = {level["name"]: level for level in value["levels"]}
+            return cls(
+                levels=tuple(levels),
+                codes={name: np.asarray(level["codes"], dtype=str) for name, level in levels.items()},
+                vectors={
+                    name: np.asarray(level["vectors"], dtype=np.float64).reshape(-1, len(prior))
+                    for name, level in levels.items()
+                },
+                prior=prior,
+                classes=int(value["classes"]),
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise ModelError(f"{path}: not an encoder: {error}") from error
-        states = [name for name in table.column_names if name.startswith("state_")]
-        values = np.column_stack([table.column(name).to_numpy() for name in states])
-        return cls(
-            levels=levels,
-            codes={level: codes[of_row == level] for level in levels},
-            vectors={level: values[of_row == level] for level in levels},
-            prior=values[of_row == ""][0],
-            classes=classes,
-        )

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ml.features.baskets import Baskets, gold_weeks, load_gold
+from ml.features.baskets import Baskets
+from ml.features.gold_reader import gold_weeks, load_gold
 from ml.files import new_folder, write_json
 from ml.progress import say
 from ml.training.encoders import EncoderSet, Folds, fit_encoder_set, search_encoder

@@ -21,7 +21,7 @@ from config.names import ARTIFACTS, GOLD, RAW, RUNS, SILVER, ModelStatus
 from ml.data.inputs import collect_inputs, land
 from ml.errors import UserError
 from ml.evaluation.report import CARD, PAGE
-from ml.features.baskets import gold_weeks
+from ml.features.gold_reader import gold_weeks
 from ml.features.refine import MANIFESTS
 from ml.files import fingerprint, read_json, sha256_of, sweep, write_json
 from ml.jobs.encode import encode

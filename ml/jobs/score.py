@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ml.bundle import Bundle
-from ml.features.baskets import read_baskets
+from ml.features.gold_reader import read_baskets
 from ml.features.refine_file import refine_file
 from ml.files import new_file
 from ml.progress import track

@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 from ml.errors import ModelError
 from ml.features.baskets import Baskets
 from ml.features.encoder import ProductEncoder
-from ml.features.vector import product_features
+from ml.features.vector import line_values, product_features
 from ml.files import read_json, write_json
 from ml.progress import track
 from ml.training.product_vectors import EncoderParameters, fit_encoder
@@ -49,17 +49,17 @@ class EncoderSet:
 
         Rows of fold ``without`` itself come from the encoder without that fold, as a hold-out's would.
         """
-        lines = np.empty((len(baskets.line_products), self.final.states))
+        lines = np.empty((len(baskets.line_products), 2 * self.final.states))
         fold_of_line = np.repeat(folds, baskets.line_counts)
         for fold in np.unique(folds).tolist():
             excluded = tuple(sorted({fold} if without is None else {fold, without}))
             vectors, _ = self.encoders[excluded].catalogue_vectors(baskets.catalogue)
             of_fold = fold_of_line == fold
-            lines[of_fold] = vectors[baskets.line_products[of_fold]]
+            lines[of_fold] = line_values(vectors)[baskets.line_products[of_fold]]
         return product_features(lines, baskets.offsets, classes=self.classes)
 
     def save(self, folder: Path) -> None:
-        """Write one Parquet file per encoder and ``encoders.json``."""
+        """Write one file per encoder and ``encoders.json``."""
         for excluded, encoder in self.encoders.items():
             encoder.save(folder / _file_name(excluded))
         write_json(
@@ -140,7 +140,7 @@ def search_encoder(
         features = []
         for part in (learn, score):
             vectors, _ = encoder.catalogue_vectors(part.catalogue)
-            features.append(product_features(vectors[part.line_products], part.offsets, classes=classes))
+            features.append(product_features(line_values(vectors)[part.line_products], part.offsets, classes=classes))
         tree = DecisionTreeClassifier(max_depth=8, min_samples_leaf=20, random_state=use_case.split.seed)
         predicted = tree.fit(features[0], learn.labels).predict(features[1])
         return {"parameters": asdict(parameters), "macro_f1": float(f1_score(score.labels, predicted, average="macro"))}
@@ -168,4 +168,4 @@ def _first(baskets: Baskets, rows: int) -> Baskets:
 
 
 def _file_name(excluded: tuple[int, ...]) -> str:
-    return "encoder-all.parquet" if not excluded else f"encoder-without-{'-'.join(map(str, excluded))}.parquet"
+    return "encoder-all.json" if not excluded else f"encoder-without-{'-'.join(map(str, excluded))}.json"

@@ -97,7 +97,9 @@ def train_candidate(
         return write_bundle(
             target,
             model=model,
-            features=FeatureVector(basket_features=data.basket_features, classes=words, encoder=encoder),
+            features=FeatureVector(
+                basket_features=data.basket_features, classes=words, encoder=encoder, older_codes=use_case.older_codes
+            ),
             parity_vectors=rows[carried],
             parity_probabilities=given[carried],
             trained_through=int(data.baskets.weeks.max()),

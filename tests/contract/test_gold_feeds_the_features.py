@@ -10,7 +10,8 @@ import pytest
 
 from config.names import BASKETS, PRODUCTS
 from ml.data.generate import generate_weeks
-from ml.features.baskets import Baskets, gold_weeks, load_gold
+from ml.features.baskets import Baskets
+from ml.features.gold_reader import gold_weeks, load_gold
 from ml.features.refine import refine
 from ml.use_case import UseCase, load_use_case
 from tests.baskets import draw_baskets, write_gold

@@ -44,7 +44,7 @@ def test_every_model_names_its_inputs_code_schema_and_run(lake: Path) -> None:
     assert {each["name"] for each in manifest["lineage"]["inputs"]} == raw
     assert manifest["code_version"] == manifest["lineage"]["code_version"]
     assert manifest["feature_schema"]["names"]
-    assert set(manifest["files"]) >= {"model.onnx", "encoder.parquet", "evaluation.json", "report.html"}
+    assert set(manifest["files"]) >= {"model.onnx", "encoder.json", "evaluation.json", "report.html"}
 
 
 def test_a_finished_run_is_not_run_twice(lake: Path, weekly: list[Path], use_case_file: Path) -> None:

@@ -63,11 +63,11 @@ def test_a_damaged_bundle_is_refused_and_no_output_appears(lake: Path, weekly: l
     bundle.mkdir()
     for path in _champion(lake).iterdir():
         (bundle / path.name).write_bytes(path.read_bytes())
-    (bundle / "encoder.parquet").write_bytes(b"PAR1")
+    (bundle / "encoder.json").write_bytes(b"{}")
     output = tmp_path / "predictions.parquet"
     done = mlops("score", "--model", bundle, "--input", weekly[0], "--output", output)
     assert done.returncode == 2
-    assert "encoder.parquet" in done.stderr
+    assert "encoder.json" in done.stderr
     assert "checksum" in done.stderr
     assert not output.exists()
 

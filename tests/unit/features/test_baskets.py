@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from ml.errors import DataError
-from ml.features.baskets import Baskets, gold_weeks, load_gold, read_baskets
+from ml.features.baskets import Baskets
+from ml.features.gold_reader import gold_weeks, load_gold, read_baskets
 from tests.baskets import baskets_of, draw_baskets, small_use_case, write_gold
 
 USE_CASE = small_use_case()

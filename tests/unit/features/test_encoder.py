@@ -3,13 +3,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from ml.errors import ModelError
-from ml.features.baskets import read_baskets
 from ml.features.encoder import ProductEncoder
+from ml.features.gold_reader import read_baskets
 from ml.training.product_vectors import EncoderParameters, fit_encoder
 from tests.baskets import LEVELS, NEUTRAL, Drawn, baskets_of, draw_baskets, small_use_case, write_gold
 
@@ -164,30 +162,22 @@ def test_a_catalogue_without_a_level_looks_one_level_further_up() -> None:
 
 def test_an_encoder_comes_back_from_its_file_exactly(drawn: Drawn, tmp_path: Path) -> None:
     encoder = fit_encoder(drawn.baskets, of_parameters(rounds=3), classes=3)
-    encoder.save(tmp_path / "encoder.parquet")
-    loaded = ProductEncoder.load(tmp_path / "encoder.parquet")
+    encoder.save(tmp_path / "encoder.json")
+    loaded = ProductEncoder.load(tmp_path / "encoder.json")
     assert (loaded.levels, loaded.classes) == (encoder.levels, encoder.classes)
     np.testing.assert_array_equal(loaded.prior, encoder.prior)
     for level in LEVELS:
         np.testing.assert_array_equal(loaded.codes[level], encoder.codes[level])
         np.testing.assert_array_equal(loaded.vectors[level], encoder.vectors[level])
-    loaded.save(tmp_path / "again.parquet")
-    assert (tmp_path / "again.parquet").read_bytes() == (tmp_path / "encoder.parquet").read_bytes()
+    loaded.save(tmp_path / "again.json")
+    assert (tmp_path / "again.json").read_bytes() == (tmp_path / "encoder.json").read_bytes()
 
 
 def test_a_file_that_is_no_encoder_is_refused_by_name(tmp_path: Path) -> None:
-    def write(name: str, metadata: dict[str, str] | None) -> Path:
-        table = pa.table({"a": [1]})
-        pq.write_table(table.replace_schema_metadata(metadata) if metadata else table, tmp_path / name)
-        return tmp_path / name
-
-    (tmp_path / "text").write_text("not Parquet")
-    for path in (
-        tmp_path / "absent",
-        tmp_path / "text",
-        write("plain", None),
-        write("half", {"levels": "prod_code", "classes": "3"}),
-    ):
+    (tmp_path / "text").write_text("not JSON")
+    (tmp_path / "plain").write_text("{}")
+    (tmp_path / "half").write_text('{"classes": 3, "prior": [1.0], "levels": [{"name": "prod_code", "codes": ["a"]}]}')
+    for path in (tmp_path / name for name in ("absent", "text", "plain", "half")):
         with pytest.raises(ModelError, match=f"{path}: not an encoder"):
             ProductEncoder.load(path)
 

@@ -7,7 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml.features.baskets import Baskets
-from ml.features.vector import TOTALS, BasketFeatures, FeatureVector, product_feature_names, product_features
+from ml.features.vector import (
+    TOTALS,
+    BasketFeatures,
+    FeatureVector,
+    line_values,
+    product_feature_names,
+    product_features,
+)
 from ml.files import to_json
 from ml.training.product_vectors import EncoderParameters, fit_encoder
 from tests.baskets import baskets_of, draw_baskets
@@ -102,7 +109,7 @@ def test_product_features_equal_their_definition_line_by_line(drawn: tuple[int, 
     classes, rows = drawn
     lines = np.array([line for basket in rows for line in basket])
     offsets = np.cumsum([0, *map(len, rows)])
-    found = product_features(lines, offsets, classes=classes)
+    found = product_features(line_values(lines), offsets, classes=classes)
     names = product_feature_names(WORDS[:classes], lines.shape[1])
     expected = slow_product_features(rows, classes)
     assert set(names) == set(expected)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ml.errors import ModelError
-from ml.features.vector import product_features
+from ml.features.vector import line_values, product_features
 from ml.training.encoders import EncoderSet, fit_encoder_set, search_encoder
 from ml.training.split import assign_folds
 from tests.baskets import draw_baskets, small_use_case
@@ -38,7 +38,7 @@ def test_each_row_comes_from_the_encoder_that_saw_neither_its_fold_nor_the_one_l
         vectors, _ = encoder.catalogue_vectors(data.baskets.catalogue)
         alone = data.baskets.take(np.array([row]))
         np.testing.assert_array_equal(
-            found[row], product_features(vectors[alone.line_products], alone.offsets, classes=3)[0]
+            found[row], product_features(line_values(vectors)[alone.line_products], alone.offsets, classes=3)[0]
         )
 
 
@@ -61,8 +61,8 @@ def test_a_folder_without_encoders_says_which_command_makes_them(tmp_path: Path)
 
 def test_an_encoder_that_is_missing_from_the_set_is_named(tmp_path: Path) -> None:
     training_data().encoders.save(tmp_path)
-    (tmp_path / "encoder-without-0-2.parquet").unlink()
-    with pytest.raises(ModelError, match=r"encoder-without-0-2\.parquet: not an encoder"):
+    (tmp_path / "encoder-without-0-2.json").unlink()
+    with pytest.raises(ModelError, match=r"encoder-without-0-2\.json: not an encoder"):
         EncoderSet.load(tmp_path)
 
 

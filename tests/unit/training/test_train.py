@@ -126,4 +126,4 @@ def test_the_manifest_says_what_the_bundle_was_made_of(tmp_path: Path) -> None:
     manifest = read_manifest(tmp_path / "model")
     for key, value in description().items():
         assert manifest[key] == value
-    assert set(manifest["files"]) == {"model.onnx", "encoder.parquet", "vector.json", "parity.parquet"}
+    assert set(manifest["files"]) == {"model.onnx", "encoder.json", "vector.json", "parity.json"}
