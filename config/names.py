@@ -64,3 +64,13 @@ CLUSTER: Final = "eks"
 LAKE: Final = "lake"
 MODEL_GROUP: Final = "models"
 TRAINING: Final = "training"
+
+# The header that carries the API's key.
+API_KEY_HEADER: Final = "x-api-key"
+
+# What a release patches: this variable of this container, and the same as a label of the pod template, as this group.
+INFERENCE_DEPLOYMENT: Final = "inference"
+INFERENCE_CONTAINER: Final = "api"
+MODEL_VERSION_VARIABLE: Final = "MODEL_VERSION"
+MODEL_VERSION_LABEL: Final = "model-version"
+DEPLOYERS_GROUP: Final = "mlops-deployers"

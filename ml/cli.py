@@ -1,4 +1,7 @@
-"""``mlops``: every job as a command. Exit code 0: done; 2: the input or a setting is wrong; 1: our fault."""
+"""``mlops``: every job as a command.
+
+Exit code 0: done; 2: the input or a setting is wrong; 3: a load test missed its threshold; 1: our fault.
+"""
 
 import sys
 import traceback
@@ -7,7 +10,7 @@ from typing import Any
 
 import typer
 
-from ml.commands import data, jobs, models, reports
+from ml.commands import data, jobs, loadtest, models, reports, serve
 from ml.commands.options import container
 from ml.errors import UserError
 
@@ -18,9 +21,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(jobs.app)
+app.add_typer(serve.app)
 app.add_typer(data.app, name="data")
 app.add_typer(reports.app, name="report")
 app.add_typer(models.app, name="models")
+app.add_typer(loadtest.app, name="loadtest")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,0 +1,1 @@
+"""The inference service: raw basket lines in, price sensitivity out."""

@@ -1,0 +1,164 @@
+"""The service put together: the fast route in front, FastAPI for everything else."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI, Response
+from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ml.serving.capture import Capture
+from ml.serving.contract import Basket, Prediction
+from ml.serving.examples import EXAMPLE
+from ml.serving.keys import Keys
+from ml.serving.observe import Observations
+from ml.serving.predict import PredictEndpoint
+from ml.serving.settings import ServiceSettings
+from ml.serving.slot import ModelSlot
+from ml.version import code_version
+
+PREDICT = "/predict"
+_FLUSH_SECONDS = 10.0
+
+
+class Service:
+    """The ASGI application: ``/predict`` by its own endpoint, every other path by FastAPI."""
+
+    def __init__(
+        self,
+        slot: ModelSlot,
+        *,
+        settings: ServiceSettings,
+        observations: Observations,
+        capture: Capture | None = None,
+    ) -> None:
+        self.slot = slot
+        self._observations = observations
+        self._capture = capture
+        self._predict: ASGIApp = PredictEndpoint(
+            slot, settings=settings, keys=Keys(settings.api_keys), observations=observations, capture=capture
+        )
+        self.api = self._api()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or run the lifespan."""
+        if scope["type"] == "http" and scope["path"] == PREDICT and scope["method"] == "POST":
+            await self._predict(scope, receive, send)
+        else:
+            await self.api(scope, receive, send)
+
+    def _api(self) -> FastAPI:
+        app = FastAPI(
+            title="Basket price sensitivity",
+            version=code_version(),
+            description="Raw basket lines in; class, probabilities and model version out.",
+            lifespan=self._lifespan,
+        )
+
+        @app.get("/healthz", tags=["operations"], summary="The process lives")
+        @app.get("/health", tags=["operations"], summary="The process lives")
+        async def healthz() -> dict[str, str]:
+            return {"status": "ok"}
+
+        @app.get("/ready", tags=["operations"], summary="A model is loaded and warm")
+        @app.get("/ping", tags=["SageMaker"], summary="A model is loaded and warm")
+        async def ready() -> Response:
+            predictor = self.slot.predictor
+            if predictor is None:
+                return JSONResponse({"status": "loading"}, status_code=503)
+            return JSONResponse({"status": "ready", "model_version": predictor.version})
+
+        @app.get("/version", tags=["operations"], summary="What answers: code and model")
+        async def version() -> dict[str, str | None]:
+            predictor = self.slot.predictor
+            return {"code_version": code_version(), "model_version": predictor.version if predictor else None}
+
+        @app.get("/metrics", tags=["operations"], summary="Counts in Prometheus' text format")
+        async def metrics() -> Response:
+            predictor = self.slot.predictor
+            text = self._observations.prometheus(predictor.version if predictor else "")
+            return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
+
+        described = app.openapi
+
+        def openapi() -> dict[str, Any]:
+            schema = described()
+            schema["paths"].setdefault(PREDICT, {"post": _predict_operation(schema)})
+            return schema
+
+        app.openapi = openapi  # type: ignore[method-assign]
+        return app
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(self._flush_regularly())]
+        if self._capture is not None:
+            tasks.append(asyncio.create_task(self._capture.run()))
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self._observations.flush()
+
+    async def _flush_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(_FLUSH_SECONDS)
+            self._observations.flush()
+
+
+def _predict_operation(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the OpenAPI operation of ``/predict``; its components join ``schema``."""
+    (basket, prediction), components = msgspec.json.schema_components(
+        (Basket, Prediction), ref_template="#/components/schemas/{name}"
+    )
+    schema.setdefault("components", {}).setdefault("schemas", {}).update(components)
+
+    def one_or_many(one: dict[str, Any]) -> dict[str, Any]:
+        return {"oneOf": [one, {"type": "array", "items": one}]}
+
+    def content(of: dict[str, Any], **more: Any) -> dict[str, Any]:
+        return {"application/json": {"schema": of, **more}}
+
+    refusal = {
+        "type": "object",
+        "properties": {
+            "error": {
+                "type": "object",
+                "properties": {"message": {"type": "string"}, "field": {"type": "string"}},
+                "required": ["message"],
+            }
+        },
+        "required": ["error"],
+    }
+    refusals = {
+        "400": "The body is not JSON",
+        "401": "No valid key",
+        "408": "The body came too slowly",
+        "413": "The body or the list of baskets is too large",
+        "422": "A field is missing, of another type or out of range; the answer names it",
+        "503": "No model is loaded yet, or too many requests at once",
+    }
+    return {
+        "tags": ["prediction"],
+        "summary": "Predict the price sensitivity of one basket or many",
+        "operationId": "predict",
+        "parameters": [
+            {
+                "name": "explain",
+                "in": "query",
+                "schema": {"type": "boolean", "default": False},
+                "description": "also return what each product says by itself",
+            },
+            {"name": "x-api-key", "in": "header", "schema": {"type": "string"}},
+        ],
+        "requestBody": {"required": True, "content": content(one_or_many(basket), example=EXAMPLE)},
+        "responses": {
+            "200": {"description": "One prediction per basket, in order", "content": content(one_or_many(prediction))},
+            **{code: {"description": text, "content": content(refusal)} for code, text in refusals.items()},
+        },
+    }

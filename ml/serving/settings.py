@@ -1,0 +1,20 @@
+"""How the service runs: limits, keys and where predictions are captured. Parsed once, from options or environment."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from config.document import Frozen
+
+
+class ServiceSettings(Frozen):
+    """Limits that keep one caller from taking the service from the others."""
+
+    most_body_bytes: int = Field(default=8_000_000, ge=1_000)
+    most_baskets: int = Field(default=5_000, ge=1)
+    # Requests above this many baskets are computed beside the event loop, which goes on answering.
+    baskets_on_the_loop: int = Field(default=32, ge=0)
+    most_concurrent: int = Field(default=64, ge=1)
+    body_seconds: Annotated[float, Field(gt=0)] = 10.0
+    # Two may be valid at once, so that a key is changed without an outage; none: no key is asked for.
+    api_keys: tuple[Annotated[str, Field(min_length=16)], ...] = Field(default=(), max_length=2)

@@ -1,0 +1,118 @@
+"""The real server process: it becomes ready, answers, ends politely, and closes connections that say nothing."""
+
+import http.client
+import json
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ml.files import read_json
+from ml.serving.examples import EXAMPLE
+from tests.integration.runs import command, run_folder
+
+BODY = json.dumps(EXAMPLE)
+LONGEST_START = 60.0
+
+
+@pytest.fixture(scope="module")
+def champion(lake: Path) -> Path:
+    return lake / "artifacts" / "models" / str(read_json(run_folder(lake) / "run.json")["champion"])
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serving(*options: str | Path) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+    """Run ``mlops serve`` until it is ready; yield its port and process."""
+    port = free_port()
+    process = subprocess.Popen(
+        command("serve", "--port", str(port), *options), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        until = time.monotonic() + LONGEST_START
+        while process.poll() is None and time.monotonic() < until:
+            try:
+                if ask(port, "GET", "/healthz")[0] == 200:
+                    break
+            except OSError:
+                time.sleep(0.05)
+        yield port, process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def ask(port: int, method: str, path: str, body: str | None = None) -> tuple[int, Any]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request(method, path, body, {"content-type": "application/json"} if body else {})
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
+    finally:
+        connection.close()
+
+
+def test_a_bundle_is_served_and_what_was_predicted_is_kept(champion: Path, tmp_path: Path) -> None:
+    with serving("--model", champion, "--capture", tmp_path) as (port, process):
+        assert ask(port, "GET", "/ready") == (200, {"status": "ready", "model_version": champion.name})
+        status, answer = ask(port, "POST", "/predict", BODY)
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=30)
+
+    assert (status, answer["model_version"]) == (200, champion.name)
+    assert process.returncode in (0, -signal.SIGTERM), err
+    (line,) = (json.loads(line) for file in tmp_path.glob("*.jsonl") for line in file.read_text().splitlines())
+    assert line["prediction"]["prediction"] == answer["prediction"]
+    assert json.loads(out.splitlines()[-1])["Requests"] == 1
+
+
+def test_without_a_bundle_it_lives_and_is_not_ready() -> None:
+    with serving() as (port, _):
+        assert ask(port, "GET", "/healthz")[0] == 200
+        assert ask(port, "GET", "/ready")[0] == 503
+        assert ask(port, "POST", "/predict", BODY)[0] == 503
+
+
+def test_a_damaged_bundle_ends_the_start_with_its_name(champion: Path, tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text("{}")
+    with serving("--model", tmp_path) as (_, process):
+        _, err = process.communicate(timeout=LONGEST_START)
+
+    assert process.returncode == 2
+    assert f"{tmp_path / 'manifest.json'}: has no version" in err
+    assert "Traceback" not in err
+
+
+def test_what_was_accepted_before_sigterm_is_answered(champion: Path) -> None:
+    many = json.dumps([EXAMPLE] * 3_000)
+    with serving("--model", champion) as (port, process), ThreadPoolExecutor(8) as pool:
+        answers = [pool.submit(ask, port, "POST", "/predict", many) for _ in range(8)]
+        while ask(port, "GET", "/version")[0] != 200:
+            pass
+        time.sleep(0.3)
+        process.send_signal(signal.SIGTERM)
+        statuses = [each.result()[0] for each in answers]
+
+    assert statuses == [200] * 8
+
+
+def test_idle_connections_keep_nobody_out(champion: Path) -> None:
+    with serving("--model", champion) as (port, _):
+        idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(300)]
+        try:
+            assert ask(port, "POST", "/predict", BODY)[0] == 200
+        finally:
+            for each in idle:
+                each.close()

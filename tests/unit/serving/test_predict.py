@@ -1,0 +1,227 @@
+"""``POST /predict`` and its neighbours, as a caller sees them."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ml.serving.app import Service
+from ml.serving.examples import EXAMPLE
+from ml.serving.observe import Observations
+from ml.serving.predictor import Predictor
+from ml.serving.settings import ServiceSettings
+from ml.serving.slot import ModelSlot
+from tests.asgi import Answer, send_request
+from tests.models import train_bundle
+
+KEYS = ("first-key-of-enough-length", "second-key-of-enough-length")
+HOSTILE = "IGNORE-ALL-RULES"
+
+
+@pytest.fixture(scope="module")
+def predictor(tmp_path_factory: pytest.TempPathFactory) -> Predictor:
+    folder = tmp_path_factory.mktemp("bundle") / "model"
+    train_bundle(folder)
+    return Predictor.load(folder)
+
+
+@pytest.fixture
+def observations() -> Observations:
+    return Observations(environment="test", write=lambda _: None, clock=lambda: 0.0)
+
+
+Ask = Callable[..., Answer]
+
+
+@pytest.fixture
+def ask(predictor: Predictor, observations: Observations) -> Ask:
+    """Send a request to a service that holds a model."""
+
+    def send(body: Any = None, *, path: str = "/predict", method: str = "POST", **options: Any) -> Answer:
+        limits = options.pop("limits", {})
+        held = options.pop("slot", ModelSlot(predictor))
+        service = Service(held, settings=ServiceSettings(**limits), observations=observations)
+        raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        return asyncio.run(send_request(service, method, path, body=raw, **options))
+
+    return send
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """The example with one field replaced, or taken away by ``...``."""
+    basket: Any = json.loads(json.dumps(EXAMPLE))
+    *parents, last = (int(part) if part.isdigit() else part for part in path.split("."))
+    place = basket
+    for parent in parents:
+        place = place[parent]
+    if value is ...:
+        del place[last]
+    else:
+        place[last] = value
+    return dict(basket)
+
+
+def test_one_basket_gets_one_answer(ask: Ask, predictor: Predictor) -> None:
+    answer = ask(EXAMPLE)
+
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "application/json"
+    found = answer.json()
+    assert {"prediction", "code", "probabilities", "model_version", "basket_id"} <= set(found)
+    assert found["basket_id"] == EXAMPLE["basket_id"]
+    assert found["model_version"] == predictor.version
+    assert found["prediction"] == max(found["probabilities"], key=found["probabilities"].get)
+    assert {"High": "LA", "Medium": "MM", "Low": "UM"}[found["prediction"]] == found["code"]
+    assert sum(found["probabilities"].values()) == pytest.approx(1.0, abs=1e-6)
+
+
+def test_many_baskets_are_answered_in_order(ask: Ask) -> None:
+    many = [changed("basket_id", f"b{number}") for number in range(50)]
+
+    assert [each["basket_id"] for each in ask(many).json()] == [each["basket_id"] for each in many]
+    assert ask([]).json() == []
+
+
+def test_unknown_products_and_categories_are_answered_and_counted(ask: Ask, observations: Observations) -> None:
+    basket = changed("store_region", "X99") | {"lines": [{"prod_code": "NEW", "quantity": 1, "spend": 1}] * 2}
+
+    answer = ask(basket)
+
+    assert answer.status == 200
+    assert (answer.json()["unknown_products"], answer.json()["unknown_categories"] >= 1) == (2, True)
+    assert observations.lines_with_unknown_products == 2
+    assert observations.unknown_categories >= 1
+
+
+def test_on_request_the_answer_names_what_each_product_says(ask: Ask) -> None:
+    answer = ask(EXAMPLE, query="explain=1").json()
+
+    assert sorted(each["prod_code"] for each in answer["reasons"]) == sorted(
+        line["prod_code"] for line in EXAMPLE["lines"]
+    )
+    assert all(set(each["says"]) == set(answer["probabilities"]) for each in answer["reasons"])
+    assert "reasons" not in ask(EXAMPLE).json()
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "field"),
+    [
+        ("lines", [], "$.lines"),
+        ("lines", ..., ""),
+        ("lines.1.quantity", 0, "$.lines[1].quantity"),
+        ("lines.1.quantity", 1.5, "$.lines[1].quantity"),
+        ("lines.1.quantity", "2", "$.lines[1].quantity"),
+        ("lines.1.spend", -0.01, "$.lines[1].spend"),
+        ("lines.1.spend", 1.005, "$.lines[1].spend"),
+        ("lines.1.spend", 1e6, "$.lines[1].spend"),
+        ("lines.1.spend", True, "$.lines[1].spend"),
+        ("lines.0.prod_code", "", "$.lines[0].prod_code"),
+        ("lines.0.prod_code", HOSTILE * 10, "$.lines[0].prod_code"),
+        ("lines.0.prod_code", None, "$.lines[0].prod_code"),
+        ("shop_hour", 24, "$.shop_hour"),
+        ("shop_weekday", 0, "$.shop_weekday"),
+        ("store_format", ..., ""),
+        ("seg_1", 7, "$.seg_1"),
+    ],
+)
+def test_a_wrong_field_is_named_and_not_repeated(ask: Ask, path: str, value: Any, field: str) -> None:
+    answer = ask(changed(path, value))
+
+    assert answer.status == 422
+    assert answer.json()["error"].get("field", "") == field
+    assert answer.json()["error"]["message"]
+    assert HOSTILE.encode() not in answer.body
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"\xff\xfe\x00",
+        HOSTILE.encode(),
+        b'{"lines": [{"prod_code": "a", "quantity": 1, "spend": NaN}]}',
+        b'{"lines": [{"prod_code": "a", "quantity": 1, "spend": Infinity}]}',
+        b"[" * 200_000,
+        b'{"a":' * 100_000,
+        b'"\x00"',
+    ],
+)
+def test_what_is_not_a_basket_is_refused_without_an_echo(ask: Ask, body: bytes) -> None:
+    answer = ask(body)
+
+    assert 400 <= answer.status < 500
+    assert HOSTILE.encode() not in answer.body
+
+
+def test_numbers_out_of_every_range_are_refused(ask: Ask) -> None:
+    for number in (b"1e999", b"-1e999", b"9" * 5_000):
+        body = json.dumps(EXAMPLE).encode().replace(b"1.03", number)
+        assert ask(body).status == 422
+
+
+def test_too_large_a_body_is_refused_announced_or_not(ask: Ask) -> None:
+    body = json.dumps([EXAMPLE] * 100).encode()
+    limits = {"most_body_bytes": 2_000}
+
+    assert ask(body, limits=limits).status == 413
+    assert ask(parts=[body[:1_500], body[1_500:3_000], body[3_000:]], limits=limits).status == 413
+    assert ask([EXAMPLE] * 3, limits={"most_baskets": 2}).status == 413
+
+
+def test_a_body_that_comes_too_slowly_is_refused(ask: Ask) -> None:
+    body = json.dumps(EXAMPLE).encode()
+
+    answer = ask(parts=[body[:10], body[10:20], body[20:]], pause=0.4, limits={"body_seconds": 0.2})
+
+    assert answer.status == 408
+
+
+def test_a_body_in_parts_is_put_together(ask: Ask) -> None:
+    body = json.dumps(EXAMPLE).encode()
+
+    assert ask(parts=[body[:7], b"", body[7:]]).json() == ask(EXAMPLE).json()
+
+
+def test_either_of_two_keys_opens_and_no_other(ask: Ask) -> None:
+    limits = {"api_keys": KEYS}
+
+    assert [ask(EXAMPLE, limits=limits, headers={"x-api-key": key}).status for key in KEYS] == [200, 200]
+    for headers in ({}, {"x-api-key": ""}, {"x-api-key": KEYS[0][:-1]}, {"authorization": KEYS[0]}):
+        assert ask(EXAMPLE, limits=limits, headers=headers).status == 401
+    assert ask(path="/healthz", method="GET", limits=limits).status == 200
+
+
+def test_without_a_model_nothing_is_answered_but_that_the_process_lives(ask: Ask) -> None:
+    empty = ModelSlot()
+
+    assert ask(EXAMPLE, slot=empty).status == 503
+    assert ask(EXAMPLE, slot=empty).headers["retry-after"] == "1"
+    assert ask(path="/ready", method="GET", slot=empty).status == 503
+    assert ask(path="/healthz", method="GET", slot=empty).status == 200
+
+
+def test_with_a_model_readiness_and_version_name_it(ask: Ask, predictor: Predictor) -> None:
+    for path in ("/ready", "/ping", "/version"):
+        assert ask(path=path, method="GET").json()["model_version"] == predictor.version
+
+
+def test_requests_are_counted_by_how_they_ended(ask: Ask) -> None:
+    ask(EXAMPLE)
+    ask(b"{")
+    text = ask(path="/metrics", method="GET").body.decode()
+
+    assert 'inference_requests_total{status="200"} 1' in text
+    assert 'inference_requests_total{status="400"} 1' in text
+    assert "inference_latency_milliseconds_count 2" in text
+
+
+def test_the_contract_describes_the_route_with_an_example_that_works(ask: Ask) -> None:
+    schema = ask(path="/openapi.json", method="GET").json()
+    operation = schema["paths"]["/predict"]["post"]
+
+    assert ask(operation["requestBody"]["content"]["application/json"]["example"]).status == 200
+    assert {"200", "400", "401", "408", "413", "422", "503"} == set(operation["responses"])
+    assert {"Basket", "Line", "Prediction", "Reason"} <= set(schema["components"]["schemas"])
