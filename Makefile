@@ -77,7 +77,7 @@ format: setup ## let ruff put the code in order
 
 .PHONY: test
 test: setup ## all tests with branch coverage
-	$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder --cov --cov-report=term
+	$(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder --cov --cov-report=term
 
 .PHONY: pr
 pr: lint docs-check test ## what CI runs
@@ -153,6 +153,10 @@ docs-check: setup ## fail where these pages are not what the app says now
 	$(BIN)/python -m operations.exceptions --check
 
 # ---- long proofs -----------------------------------------------------------------------------------
+.PHONY: manifests
+manifests: setup ## apply the Kubernetes manifests to a real API server (two to three minutes)
+	$(BIN)/pytest -m control_plane
+
 .PHONY: mutations
 mutations: setup ## break the templates in every named way; the suite must catch each (about ten minutes)
 	$(BIN)/python -m tests.stacks.mutations

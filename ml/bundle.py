@@ -181,7 +181,7 @@ def write_bundle(
         folder / VECTOR, {"basket_features": features.basket_features.to_json(), "older_codes": features.older_codes}
     )
     # JSON has no NaN: a missing value is null there, and comes back as NaN.
-    vectors = np.where(np.isnan(parity_vectors), None, parity_vectors.astype(object)).tolist()
+    vectors = [[None if value != value else value for value in row] for row in parity_vectors.tolist()]  # noqa: PLR0124
     write_json(folder / PARITY, {"vectors": vectors, "probabilities": parity_probabilities.tolist()})
     files = {path.name: sha256_of(path) for path in sorted(folder.iterdir())}
     manifest = {

@@ -28,6 +28,8 @@ from config.names import (
 from tests.control_plane import Answer, Api, ControlPlane, eventually, for_1_20, path_of, running
 from tests.manifests import OVERLAYS, Object, kubectl, only, overlay
 
+pytestmark = pytest.mark.control_plane
+
 HERE = f"namespaces/{NAMESPACE}"
 DEPLOYMENT = f"apis/apps/v1/{HERE}/deployments/{INFERENCE_DEPLOYMENT}"
 STRATEGIC = "application/strategic-merge-patch+json"
