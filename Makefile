@@ -76,11 +76,17 @@ format: setup ## let ruff put the code in order
 	$(BIN)/ruff format .
 
 .PHONY: test
-test: setup ## all tests with branch coverage
-	$(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder --cov --cov-report=term
+test: setup ## tests of the ML core, the service and the manifests, with branch coverage
+	$(PYTEST) --cov --cov-report=term --ignore tests/stacks --ignore tests/unit/operations
+
+.PHONY: test-stacks
+test-stacks: setup ## tests of the CDK app and what operates it
+	$(PYTEST) tests/stacks tests/unit/operations
+
+PYTEST = $(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder
 
 .PHONY: pr
-pr: lint docs-check test ## what CI runs
+pr: lint docs-check test test-stacks ## what CI runs
 
 # ---- the cloud -------------------------------------------------------------------------------------
 # ENV=dev, stg or prod; PREFIX, ACCOUNT and REGION take the place of what config/$(ENV).yaml says.
