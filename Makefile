@@ -76,13 +76,14 @@ format: setup ## let ruff put the code in order
 	$(BIN)/ruff format .
 
 .PHONY: test
-test: setup ## tests of the ML core, the service and the manifests, with branch coverage
-	$(PYTEST) --cov --cov-report=term --ignore tests/stacks --ignore tests/unit/operations
+test: setup ## tests of the ML core and the service, with branch coverage
+	$(PYTEST) --cov --cov-report=term $(INFRASTRUCTURE:%=--ignore %)
 
 .PHONY: test-stacks
-test-stacks: setup ## tests of the CDK app and what operates it
-	$(PYTEST) tests/stacks tests/unit/operations
+test-stacks: setup ## tests of the CDK app, what operates it, and the Kubernetes manifests
+	$(PYTEST) $(INFRASTRUCTURE)
 
+INFRASTRUCTURE := tests/stacks tests/unit/operations tests/browser/test_cost_page.py $(wildcard tests/unit/test_manifests*.py)
 PYTEST = $(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder
 
 .PHONY: pr
