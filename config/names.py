@@ -49,6 +49,18 @@ PROJECT: Final = "PriceSensitivityMLOps"
 OWNER: Final = "DataTeam"
 COST_CENTER: Final = "ML-Platform"
 
+
+def tags_of(environment: str, component: str) -> dict[str, str]:
+    """Return the tags of a component's resources."""
+    return {
+        Tag.PROJECT: PROJECT,
+        Tag.ENVIRONMENT: environment,
+        Tag.COMPONENT: component,
+        Tag.OWNER: OWNER,
+        Tag.COST_CENTER: COST_CENTER,
+    }
+
+
 # Kubernetes: where the workloads run and as whom. The cluster's pod identities and the manifests agree on these.
 NAMESPACE: Final = "mlops"
 INFERENCE_SERVICE_ACCOUNT: Final = "inference"

@@ -11,8 +11,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from operations.synthesis import synthesize_into
 from stacks.acknowledge import METADATA
-from stacks.assembly import ALL, build_app
+from stacks.assembly import ALL
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "security-exceptions.md"
@@ -56,14 +57,8 @@ def main() -> None:
     )
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where the page is not current")
     check = parser.parse_args().check
-    flags = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
     with tempfile.TemporaryDirectory() as folder:
-        build_app(
-            rules=False,
-            context={**flags, "environment": ALL, "aws:cdk:disable-asset-staging": True},
-            outdir=folder,
-            builtin_cloud_formation_validation=False,
-        ).synth()
+        synthesize_into(folder, ALL)
         text = page(Path(folder))
     if not check:
         PAGE.write_text(text, encoding="utf-8")

@@ -15,6 +15,7 @@ from typing import Any
 from jsii.errors import JSIIError
 
 from operations.options import changes, changes_parser, finish
+from operations.synthesis import flags
 from stacks.assembly import ALL, build_app
 
 ROOT = Path(__file__).parents[1]
@@ -39,8 +40,7 @@ def synthesize_all(folder: Path, context: dict[str, Any]) -> list[Broken]:
 
     """
     shutil.rmtree(folder, ignore_errors=True)
-    flags = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
-    app = build_app(context={**flags, **context, "environment": ALL}, outdir=str(folder), analytics_reporting=False)
+    app = build_app(context={**flags(), **context, "environment": ALL}, outdir=str(folder), analytics_reporting=False)
     try:
         app.synth()
     except (JSIIError, RuntimeError):

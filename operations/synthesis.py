@@ -9,13 +9,15 @@ from typing import Any
 
 from stacks.assembly import build_app  # first: it finds Node for CDK
 
+from aws_cdk.cx_api import CloudAssembly  # isort: skip
+
 Template = Mapping[str, Any]
 
 # CDK ends a logical id with eight hexadecimal digits; pinned ones have none.
 _HASH = re.compile(r"(?<=[a-z0-9A-Z])[0-9A-F]{8}$")
 _ROOT = Path(__file__).parents[1]
 # Nothing is built or copied: templates do not depend on it.
-_QUICK = {"aws:cdk:disable-asset-staging": True, "aws:cdk:bundling-stacks": []}
+QUICK = {"aws:cdk:disable-asset-staging": True, "aws:cdk:bundling-stacks": []}
 
 
 def synthesize(environment: str, **context: Any) -> dict[str, Template]:
@@ -27,17 +29,26 @@ def synthesize(environment: str, **context: Any) -> dict[str, Template]:
         ConfigError: a settings file has a wrong key or value.
 
     """
-    # Python does not read cdk.json: without its flags these would be other templates than the deployed ones.
-    flags = json.loads((_ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
     with tempfile.TemporaryDirectory(prefix="synthesis-") as folder:
-        app = build_app(
-            rules=False,
-            context={**flags, **_QUICK, **context, "environment": environment},
-            outdir=folder,
-            analytics_reporting=False,
-            builtin_cloud_formation_validation=False,
-        )
-        return {stack.stack_name: stack.template for stack in app.synth().stacks}
+        return {stack.stack_name: stack.template for stack in synthesize_into(folder, environment, **context).stacks}
+
+
+def synthesize_into(folder: str, environment: str, **context: Any) -> CloudAssembly:
+    """Write the templates of one environment, or of ``all``, into ``folder``; rules are not looked at."""
+    app = build_app(
+        rules=False,
+        context={**flags(), **QUICK, **context, "environment": environment},
+        outdir=folder,
+        analytics_reporting=False,
+        builtin_cloud_formation_validation=False,
+    )
+    return app.synth()
+
+
+def flags() -> dict[str, Any]:
+    """Return cdk.json's context. Python does not read it: without it the templates are others than the deployed."""
+    context: dict[str, Any] = json.loads((_ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
+    return context
 
 
 def resources(template: Template) -> Mapping[str, Mapping[str, Any]]:

@@ -5,7 +5,7 @@ from typing import Any
 import aws_cdk as cdk
 from constructs import Construct
 
-from config.names import COST_CENTER, OWNER, PROJECT, Tag
+from config.names import tags_of
 from config.settings import EnvironmentSettings
 
 
@@ -28,13 +28,7 @@ class PlatformStack(cdk.Stack):
             **options,
         )
         self.settings = settings
-        for tag, value in {
-            Tag.PROJECT: PROJECT,
-            Tag.ENVIRONMENT: settings.environment,
-            Tag.COMPONENT: component,
-            Tag.OWNER: OWNER,
-            Tag.COST_CENTER: COST_CENTER,
-        }.items():
+        for tag, value in tags_of(settings.environment, component).items():
             cdk.Tags.of(self).add(tag, value)
 
     @property

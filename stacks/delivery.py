@@ -11,7 +11,7 @@ from aws_cdk import pipelines
 from constructs import Construct
 
 from config.delivery import DELIVERY, DeliverySettings
-from config.names import COST_CENTER, OWNER, PROJECT, Tag
+from config.names import tags_of
 from config.settings import EnvironmentSettings
 from stacks.constructs.artifact_store import ArtifactStore
 from stacks.constructs.bootstrap_roles import bootstrap_role
@@ -51,13 +51,7 @@ class DeliveryStack(cdk.Stack):
         self.github = GitHubAccess(self, "GitHub", settings=settings, environments=environments)
 
     def _tag(self) -> None:
-        for tag, value in {
-            Tag.PROJECT: PROJECT,
-            Tag.ENVIRONMENT: DELIVERY,
-            Tag.COMPONENT: DELIVERY,
-            Tag.OWNER: OWNER,
-            Tag.COST_CENTER: COST_CENTER,
-        }.items():
+        for tag, value in tags_of(DELIVERY, DELIVERY).items():
             cdk.Tags.of(self).add(tag, value)
 
     def _source(self) -> pipelines.CodePipelineSource:

@@ -9,13 +9,10 @@ from constructs import Construct
 from config.names import (
     API_WORKLOAD,
     BATCH_WORKLOAD,
-    COST_CENTER,
     ETL_SERVICE_ACCOUNT,
     INFERENCE_SERVICE_ACCOUNT,
     NAMESPACE,
-    OWNER,
-    PROJECT,
-    Tag,
+    tags_of,
 )
 from config.settings import EnvironmentSettings
 from stacks.base import PlatformStack
@@ -166,13 +163,7 @@ class EksStack(PlatformStack):
             vpc=vpc,
             image_registry=images.eks_images.format(region=self.region),
             replicas=replicas,
-            tags={
-                Tag.PROJECT: PROJECT,
-                Tag.ENVIRONMENT: self.settings.environment,
-                Tag.COMPONENT: "eks",
-                Tag.OWNER: OWNER,
-                Tag.COST_CENTER: COST_CENTER,
-            },
+            tags=tags_of(self.settings.environment, "eks"),
         )
         for chart in (autoscaler, controller):
             chart.node.add_dependency(api.group, *addons.after_nodes)

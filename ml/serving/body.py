@@ -23,7 +23,6 @@ async def read_body(scope: Scope, receive: Receive, *, most_bytes: int, seconds:
     announced = _announced(scope)
     if announced is not None and announced > most_bytes:
         raise BodyError(413, f"the body is larger than {most_bytes} bytes")
-    # The first part has nearly always come with the headers: no timer is set up for it.
     message = await _next(receive, seconds)
     first: bytes = message.get("body", b"")
     if not message.get("more_body", False):

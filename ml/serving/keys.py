@@ -1,4 +1,4 @@
-"""API keys: compared in constant time, two valid at once, changed while the service runs."""
+"""API keys: compared in constant time, two valid at once."""
 
 import hmac
 from collections.abc import Sequence
@@ -18,10 +18,6 @@ class Keys:
     """The keys that are valid now; none at all means that none is asked for."""
 
     def __init__(self, keys: Sequence[str]) -> None:
-        self._keys = tuple(key.encode() for key in keys)
-
-    def replace(self, keys: Sequence[str]) -> None:
-        """Let ``keys`` be valid from now on, and no others."""
         self._keys = tuple(key.encode() for key in keys)
 
     def check(self, scope: Scope) -> None:

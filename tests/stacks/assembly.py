@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from operations.synthesis import QUICK, flags
 from stacks.assembly import build_app  # first: it finds Node for CDK
 from tests.shared import made_once
 from tests.stacks.mutations import mutate
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENTS = ("dev", "stg", "prod")
-# Python does not read cdk.json: without its flags tests would see other templates than the command line does.
-FLAGS: Mapping[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
-_QUICK = {"aws:cdk:disable-asset-staging": True, "aws:cdk:bundling-stacks": []}
+FLAGS: Mapping[str, Any] = flags()
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ def synthesize(*, rules: bool = False, folder: Path | None = None, **context: An
     outdir = folder or Path(tempfile.mkdtemp(prefix="assembly-"))
     app = build_app(
         rules=rules,
-        context={**FLAGS, **_QUICK, **context},
+        context={**FLAGS, **QUICK, **context},
         outdir=str(outdir),
         analytics_reporting=False,
         builtin_cloud_formation_validation=False,

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from operations.synthesis import walk
 from stacks.acknowledge import METADATA
 from tests.stacks.assembly import ENVIRONMENTS, Assembly, environment, whole
 
@@ -103,20 +104,10 @@ def statements(synthesized: Assembly) -> Iterator[tuple[str, str, dict[str, Any]
     """Stack, logical id and statement of every policy document in the templates."""
     for stack, template in synthesized.templates.items():
         for logical, resource in template["Resources"].items():
-            for document in documents(resource.get("Properties", {})):
-                for statement in document["Statement"]:
-                    yield stack, logical, statement
-
-
-def documents(value: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(value, dict):
-        if isinstance(value.get("Statement"), list):
-            yield value
-        for each in value.values():
-            yield from documents(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from documents(each)
+            for part in walk(resource.get("Properties", {})):
+                if isinstance(part.get("Statement"), list):
+                    for statement in part["Statement"]:
+                        yield stack, logical, statement
 
 
 def as_list(value: Any) -> list[Any]:
