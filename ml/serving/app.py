@@ -15,7 +15,8 @@ from ml.serving.contract import Basket, Prediction
 from ml.serving.examples import EXAMPLE
 from ml.serving.keys import Keys
 from ml.serving.observe import Observations
-from ml.serving.predict import PredictEndpoint
+from ml.serving.predict import Endpoint, Predictions
+from ml.serving.protocols.plain import Plain
 from ml.serving.settings import ServiceSettings
 from ml.serving.slot import ModelSlot
 from ml.version import code_version
@@ -38,9 +39,10 @@ class Service:
         self.slot = slot
         self._observations = observations
         self._capture = capture
-        self._predict: ASGIApp = PredictEndpoint(
+        predictions = Predictions(
             slot, settings=settings, keys=Keys(settings.api_keys), observations=observations, capture=capture
         )
+        self._predict: ASGIApp = Endpoint(predictions, Plain())
         self.api = self._api()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
