@@ -47,7 +47,7 @@ class Service:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or run the lifespan."""
-        if scope["type"] == "http" and scope["path"] == PREDICT and scope["method"] == "POST":
+        if scope["type"] == "http" and scope["path"] == PREDICT:
             await self._predict(scope, receive, send)
         else:
             await self.api(scope, receive, send)
@@ -142,8 +142,9 @@ def _predict_operation(schema: dict[str, Any]) -> dict[str, Any]:
         "401": "No valid key",
         "408": "The body came too slowly",
         "413": "The body or the list of baskets is too large",
+        "415": "The body is compressed",
         "422": "A field is missing, of another type or out of range; the answer names it",
-        "503": "No model is loaded yet, or too many requests at once",
+        "503": "No model is loaded yet, or too many large requests at once",
     }
     return {
         "tags": ["prediction"],

@@ -1,8 +1,8 @@
-"""The body of a request, read within limits: how many bytes, and how long they may take."""
+"""The body of a request, read within limits: how many bytes, how long they may take, and how many may wait at once."""
 
 import asyncio
 
-from starlette.types import Message, Receive, Scope
+from starlette.types import Receive, Scope
 
 
 class BodyError(Exception):
@@ -13,50 +13,66 @@ class BodyError(Exception):
         self.status = status
 
 
-async def read_body(scope: Scope, receive: Receive, *, most_bytes: int, seconds: float) -> bytes:
-    """Return the whole body.
+class Bodies:
+    """Reads bodies, and knows how many bytes of unfinished ones it holds.
 
-    Raises:
-        BodyError: it is larger than ``most_bytes`` (413), slower than ``seconds`` (408) or cut off (400).
-
+    A body that is whole in its first part is always taken, so callers who trickle theirs keep nobody out who sends a
+    basket in one packet: what they can use up is ``most_waiting_bytes``, the room for large bodies.
     """
-    announced = _announced(scope)
-    if announced is not None and announced > most_bytes:
-        raise BodyError(413, f"the body is larger than {most_bytes} bytes")
-    message = await _next(receive, seconds)
-    first: bytes = message.get("body", b"")
-    if not message.get("more_body", False):
-        return _within(first, most_bytes)
-    parts, size = [first], len(first)
-    deadline = asyncio.get_running_loop().time() + seconds
-    while message.get("more_body", False):
-        message = await _next(receive, deadline - asyncio.get_running_loop().time())
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > most_bytes:
-            raise BodyError(413, f"the body is larger than {most_bytes} bytes")
-    return b"".join(parts)
+
+    def __init__(self, *, most_bytes: int, seconds: float, most_waiting_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._seconds = seconds
+        self._most_waiting_bytes = most_waiting_bytes
+        self._waiting_bytes = 0
+
+    async def read(self, scope: Scope, receive: Receive) -> bytes:
+        """Return the whole body.
+
+        Raises:
+            BodyError: it is compressed (415), larger than ``most_bytes`` (413), not here after ``seconds`` (408), cut
+                off (400), or there is no room for it (503).
+
+        """
+        for name, value in scope["headers"]:
+            if name == b"content-length" and value.isdigit() and int(value) > self._most_bytes:
+                raise self._too_large()
+            if name == b"content-encoding" and value.strip().lower() != b"identity":
+                raise BodyError(415, "the body is compressed; send it as it is")
+        try:
+            # One limit for all of it: whoever sends a byte now and then gains no time.
+            async with asyncio.timeout(self._seconds):
+                first, more = await _part(receive)
+                if len(first) > self._most_bytes:
+                    raise self._too_large()
+                return await self._whole(first, receive) if more else first
+        except TimeoutError as error:
+            raise BodyError(408, "the body came too slowly") from error
+
+    async def _whole(self, first: bytes, receive: Receive) -> bytes:
+        parts, held, more = [first], 0, True
+        try:
+            while True:
+                held += len(parts[-1])
+                self._waiting_bytes += len(parts[-1])
+                if held > self._most_bytes:
+                    raise self._too_large()
+                if not more:
+                    return b"".join(parts)
+                if self._waiting_bytes > self._most_waiting_bytes:
+                    raise BodyError(503, "too many large bodies at once")
+                part, more = await _part(receive)
+                parts.append(part)
+        finally:
+            self._waiting_bytes -= held
+
+    def _too_large(self) -> BodyError:
+        return BodyError(413, f"the body is larger than {self._most_bytes} bytes")
 
 
-async def _next(receive: Receive, seconds: float) -> Message:
-    try:
-        async with asyncio.timeout(max(seconds, 0.0)):
-            message = await receive()
-    except TimeoutError as error:
-        raise BodyError(408, "the body came too slowly") from error
+async def _part(receive: Receive) -> tuple[bytes, bool]:
+    """Return the next part, and whether more follow."""
+    message = await receive()
     if message["type"] == "http.disconnect":
         raise BodyError(400, "the caller went away")
-    return message
-
-
-def _within(body: bytes, most_bytes: int) -> bytes:
-    if len(body) > most_bytes:
-        raise BodyError(413, f"the body is larger than {most_bytes} bytes")
-    return body
-
-
-def _announced(scope: Scope) -> int | None:
-    for name, value in scope["headers"]:
-        if name == b"content-length":
-            return int(value) if value.isdigit() else None
-    return None
+    return message.get("body", b""), message.get("more_body", False)

@@ -35,7 +35,7 @@ class Basket(msgspec.Struct, frozen=True, gc=False):
     store_format: _Text
     store_region: _Text
     store_code: _Text = ""
-    basket_id: Annotated[str, Meta(max_length=64)] | Annotated[int, Meta(ge=0)] | None = None
+    basket_id: Annotated[str, Meta(max_length=64)] | Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
     seg_1: _Text | None = None
     seg_2: _Text | None = None
 

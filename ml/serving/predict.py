@@ -3,10 +3,11 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from typing import Final
 
 from starlette.types import Receive, Scope, Send
 
-from ml.serving.body import BodyError, read_body
+from ml.serving.body import Bodies, BodyError
 from ml.serving.capture import Capture
 from ml.serving.contract import Prediction
 from ml.serving.keys import Keys, WrongKeyError
@@ -16,6 +17,9 @@ from ml.serving.predictor import Predictor
 from ml.serving.protocols.codec import Asked, Codec, Refused, Written
 from ml.serving.settings import ServiceSettings
 from ml.serving.slot import ModelSlot
+
+# More at once would be no faster, since decoding and encoding share one interpreter, and hold more memory.
+_LARGE_AT_ONCE: Final = 2
 
 
 class Predictions:
@@ -35,7 +39,13 @@ class Predictions:
         self._keys = keys
         self._observations = observations
         self._capture = capture
-        self._running = 0
+        self._bodies = Bodies(
+            most_bytes=settings.most_body_bytes,
+            seconds=settings.body_seconds,
+            most_waiting_bytes=settings.most_waiting_bytes,
+        )
+        self._large = 0
+        self._turns = asyncio.Semaphore(_LARGE_AT_ONCE)
 
     async def answer(self, codec: Codec, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request that reads and writes by ``codec``."""
@@ -44,48 +54,63 @@ class Predictions:
         headers = [*headers, (b"content-length", b"%d" % len(body))]
         if status == 503:
             headers.append((b"retry-after", b"1"))
+        if status == 405:
+            headers.append((b"allow", b"POST"))
         self._observations.answered(status, (time.perf_counter() - started) * 1_000)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
     async def _answer(self, codec: Codec, scope: Scope, receive: Receive) -> tuple[int, Written]:
-        if self._running >= self._settings.most_concurrent:
-            return 503, codec.refuse(Refused(503, "too many requests at once"))
-        self._running += 1
         try:
+            if scope["method"] != "POST":
+                raise Refused(405, "predictions are asked for by POST")
             self._keys.check(scope)
             predictor = self._slot.predictor
             if predictor is None:
                 raise Refused(503, "no model is loaded yet")
-            body = await read_body(
-                scope, receive, most_bytes=self._settings.most_body_bytes, seconds=self._settings.body_seconds
-            )
-            asked = codec.read(scope, body, predictor)
-            return 200, asked.write(await self._predict(predictor, asked))
+            body = await self._bodies.read(scope, receive)
+            if len(body) <= self._settings.bytes_on_the_loop:
+                asked = self._read(codec, scope, body, predictor)
+                return 200, self._written(asked, self._predict(predictor, asked))
+            return 200, await self._in_turn(codec, scope, body, predictor)
         except Refused as refused:
             return refused.status, codec.refuse(refused)
         except WrongKeyError:
             return 401, codec.refuse(Refused(401, "a valid x-api-key is needed"))
         except BodyError as error:
             return error.status, codec.refuse(Refused(error.status, str(error)))
-        finally:
-            self._running -= 1
 
-    async def _predict(self, predictor: Predictor, asked: Asked) -> Sequence[Prediction]:
-        baskets = asked.baskets
-        if len(baskets) > self._settings.most_baskets:
-            raise Refused(413, f"more than {self._settings.most_baskets} baskets in one request")
+    async def _in_turn(self, codec: Codec, scope: Scope, body: bytes, predictor: Predictor) -> Written:
+        """Answer a large body when its turn comes: decoded it takes many times its bytes, so few are at once."""
+        if self._large >= self._settings.most_large:
+            raise Refused(503, "too many large requests at once")
+        self._large += 1
         try:
-            if len(baskets) <= self._settings.baskets_on_the_loop:
-                predictions = predictor.predict(baskets, explain=asked.explain)
-            else:
-                predictions = await asyncio.to_thread(predictor.predict, baskets, explain=asked.explain)
+            async with self._turns:
+                asked = self._read(codec, scope, body, predictor)
+                return self._written(asked, await asyncio.to_thread(self._predict, predictor, asked))
+        finally:
+            self._large -= 1
+
+    def _read(self, codec: Codec, scope: Scope, body: bytes, predictor: Predictor) -> Asked:
+        asked = codec.read(scope, body, predictor)
+        if len(asked.baskets) > self._settings.most_baskets:
+            raise Refused(413, f"more than {self._settings.most_baskets} baskets in one request")
+        return asked
+
+    @staticmethod
+    def _predict(predictor: Predictor, asked: Asked) -> Sequence[Prediction]:
+        try:
+            return predictor.predict(asked.baskets, explain=asked.explain)
         except NotAnAmountError as error:
             raise Refused(422, str(error), asked.spend_field(error.basket, error.line)) from error
-        self._observations.predicted(predictions, sum(len(basket.lines) for basket in baskets))
+
+    def _written(self, asked: Asked, predictions: Sequence[Prediction]) -> Written:
+        """Count and capture ``predictions``, and write them as the protocol does."""
+        self._observations.predicted(predictions, sum(len(basket.lines) for basket in asked.baskets))
         if self._capture is not None:
-            self._capture.take(baskets, predictions)
-        return predictions
+            self._capture.take(asked.baskets, predictions)
+        return asked.write(predictions)
 
 
 class Endpoint:

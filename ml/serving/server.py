@@ -1,44 +1,43 @@
-"""uvicorn as the service needs it: connections that never send a request are closed, and SIGTERM drains."""
+"""uvicorn as the service needs it: enough connections, none that hold on for ever, and a SIGTERM that drains."""
 
 import asyncio
-from typing import Any
+import resource
+import signal
+import socket
+from typing import Final
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ml.serving.app import Service
+from ml.serving.connections import KEEP_ALIVE_SECONDS, ImpatientProtocol
 
-# Above a load balancer's 60 seconds, so that it is the one to end an idle connection.
-KEEP_ALIVE_SECONDS = 75
-HEADER_SECONDS = 15.0
+# How long connections that are open at SIGTERM are still served: a caller's next request is told to close.
+LAST_CALL_SECONDS: Final = 1.0
+_LAST_CALL_STEP: Final = 0.05
+_MOST_FILES: Final = 65_536
 
 
-class ImpatientProtocol(HttpToolsProtocol):
-    """HTTP/1.1 that closes a connection whose first request's headers do not come in time."""
+class DrainingServer(uvicorn.Server):
+    """A server that ends without an answer owed.
 
-    _opened: asyncio.TimerHandle | None = None
+    uvicorn closes idle connections as soon as it is told to end, and with them requests that are on their way. Here
+    callers are told first: for a last second everything is answered, with ``Connection: close``.
+    """
 
-    def connection_made(self, transport: Any) -> None:
-        """Start the clock."""
-        super().connection_made(transport)
-        self._opened = self.loop.call_later(HEADER_SECONDS, transport.close)
-
-    def on_headers_complete(self) -> None:
-        """Stop it: from here on the body has a limit of its own."""
-        if self._opened is not None:
-            self._opened.cancel()
-            self._opened = None
-        super().on_headers_complete()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Stop it."""
-        if self._opened is not None:
-            self._opened.cancel()
-        super().connection_lost(exc)
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer what comes within the last call, then end as uvicorn does: wait for what is at work."""
+        state = self.server_state
+        state.default_headers = [*state.default_headers, (b"connection", b"close")]
+        left = LAST_CALL_SECONDS
+        while left > 0 and state.connections:
+            await asyncio.sleep(_LAST_CALL_STEP)
+            left -= _LAST_CALL_STEP
+        await super().shutdown(sockets)
 
 
 def serve(service: Service, *, host: str, port: int, drain_seconds: int = 30) -> None:
     """Serve until SIGTERM or SIGINT; what was accepted by then is answered."""
+    _allow_connections()
     config = uvicorn.Config(
         service,
         host=host,
@@ -54,6 +53,16 @@ def serve(service: Service, *, host: str, port: int, drain_seconds: int = 30) ->
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=drain_seconds,
         backlog=2_048,
-        h11_max_incomplete_event_size=None,
     )
-    uvicorn.Server(config).run()
+    # uvicorn raises the signal that ended it once more, for handlers it found: ended as asked is no failure.
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda *_: None)
+    DrainingServer(config).run()
+
+
+def _allow_connections() -> None:
+    """Raise the soft limit of open files, often 1,024, as far as the hard one lets: every connection is a file."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

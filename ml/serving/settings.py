@@ -12,9 +12,11 @@ class ServiceSettings(Frozen):
 
     most_body_bytes: int = Field(default=8_000_000, ge=1_000)
     most_baskets: int = Field(default=5_000, ge=1)
-    # Requests above this many baskets are computed beside the event loop, which goes on answering.
-    baskets_on_the_loop: int = Field(default=32, ge=0)
-    most_concurrent: int = Field(default=64, ge=1)
+    # Larger requests are computed beside the event loop, which goes on answering, two at a time.
+    bytes_on_the_loop: int = Field(default=16_384, ge=0)
+    # At work or in line for it, and of bodies that are not here yet: what the service holds for them is bounded.
+    most_large: int = Field(default=16, ge=1)
+    most_waiting_bytes: int = Field(default=32_000_000, ge=1_000)
     body_seconds: Annotated[float, Field(gt=0)] = 10.0
     # Two may be valid at once, so that a key is changed without an outage; none: no key is asked for.
     api_keys: tuple[Annotated[str, Field(min_length=16)], ...] = Field(default=(), max_length=2)

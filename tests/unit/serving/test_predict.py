@@ -124,6 +124,8 @@ def test_on_request_the_answer_names_what_each_product_says(ask: Ask) -> None:
         ("shop_weekday", 0, "$.shop_weekday"),
         ("store_format", ..., ""),
         ("seg_1", 7, "$.seg_1"),
+        ("basket_id", 2**63, "$.basket_id"),
+        ("basket_id", -1, "$.basket_id"),
     ],
 )
 def test_a_wrong_field_is_named_and_not_repeated(ask: Ask, path: str, value: Any, field: str) -> None:
@@ -147,6 +149,7 @@ def test_a_wrong_field_is_named_and_not_repeated(ask: Ask, path: str, value: Any
         b"[" * 200_000,
         b'{"a":' * 100_000,
         b'"\x00"',
+        b'{"basket_id": "\\ud800"}',
     ],
 )
 def test_what_is_not_a_basket_is_refused_without_an_echo(ask: Ask, body: bytes) -> None:
@@ -177,6 +180,61 @@ def test_a_body_that_comes_too_slowly_is_refused(ask: Ask) -> None:
     answer = ask(parts=[body[:10], body[10:20], body[20:]], pause=0.4, limits={"body_seconds": 0.2})
 
     assert answer.status == 408
+
+
+def test_a_body_has_one_limit_of_time_however_many_parts_it_comes_in(ask: Ask) -> None:
+    body = json.dumps(EXAMPLE).encode()
+    parts = [body[place : place + 20] for place in range(0, len(body), 20)]
+
+    assert ask(parts=parts, pause=0.1, limits={"body_seconds": 0.35}).status == 408
+
+
+def test_a_compressed_body_is_refused_by_name(ask: Ask) -> None:
+    assert ask(EXAMPLE, headers={"content-encoding": "gzip"}).status == 415
+    assert ask(EXAMPLE, headers={"content-encoding": "identity"}).status == 200
+
+
+def test_other_methods_are_told_which_one_is_meant(ask: Ask) -> None:
+    for method in ("GET", "HEAD", "PUT", "OPTIONS", "DELETE"):
+        answer = ask(method=method)
+        assert (answer.status, answer.headers["allow"]) == (405, "POST")
+
+
+def test_bodies_in_waiting_leave_room_for_those_that_come_whole(
+    predictor: Predictor, observations: Observations
+) -> None:
+    limits = ServiceSettings(most_waiting_bytes=1_000)
+    service = Service(ModelSlot(predictor), settings=limits, observations=observations)
+    body = json.dumps(EXAMPLE).encode()
+
+    async def at_once() -> tuple[list[int], int, int]:
+        slow = [
+            asyncio.create_task(send_request(service, "POST", "/predict", parts=[body, b" "], pause=0.3))
+            for _ in range(8)
+        ]
+        await asyncio.sleep(0.05)
+        whole = await send_request(service, "POST", "/predict", body=body)
+        statuses = [each.status for each in await asyncio.gather(*slow)]
+        after = await send_request(service, "POST", "/predict", parts=[body, b" "])
+        return statuses, whole.status, after.status
+
+    statuses, whole, after = asyncio.run(at_once())
+    assert set(statuses) == {200, 503}
+    assert (whole, after) == (200, 200)
+
+
+def test_large_requests_beyond_the_line_are_refused_and_the_others_answered(
+    predictor: Predictor, observations: Observations
+) -> None:
+    limits = ServiceSettings(bytes_on_the_loop=0, most_large=4)
+    service = Service(ModelSlot(predictor), settings=limits, observations=observations)
+    body = json.dumps([EXAMPLE] * 50).encode()
+
+    async def at_once() -> list[int]:
+        asked = [send_request(service, "POST", "/predict", body=body) for _ in range(10)]
+        return [each.status for each in await asyncio.gather(*asked)]
+
+    assert sorted(asyncio.run(at_once())) == [200] * 4 + [503] * 6
 
 
 def test_a_body_in_parts_is_put_together(ask: Ask) -> None:
@@ -223,5 +281,5 @@ def test_the_contract_describes_the_route_with_an_example_that_works(ask: Ask) -
     operation = schema["paths"]["/predict"]["post"]
 
     assert ask(operation["requestBody"]["content"]["application/json"]["example"]).status == 200
-    assert {"200", "400", "401", "408", "413", "422", "503"} == set(operation["responses"])
+    assert {"200", "400", "401", "408", "413", "415", "422", "503"} == set(operation["responses"])
     assert {"Basket", "Line", "Prediction", "Reason"} <= set(schema["components"]["schemas"])
