@@ -21,7 +21,7 @@ from ml.commands.options import (
     now,
 )
 from ml.errors import SettingsError
-from ml.files import write_json
+from ml.files import read_json, write_json
 from ml.progress import say
 from ml.use_case import ModelName
 
@@ -125,7 +125,8 @@ def train(
     """Train one candidate and write its bundle.
 
     In a SageMaker training job: channels gold and encoders, hyper-parameters model, use_case and
-    holdout_weeks from their file; further hyper-parameters are the model's own and replace its grid.
+    holdout_weeks from their file; further hyper-parameters are the model's own and replace its grid. What it has
+    found so far is kept in checkpoints, so a training whose spot capacity was taken goes on.
 
     Example:
 
@@ -150,6 +151,7 @@ def train(
         output=box.output("model", output),
         use_case=chosen,
         threads=threads,
+        checkpoints=box.checkpoints(),
     )
     scores = manifest["cross_validation"]
     say(f"  {name} {manifest['version']}: cross-validated macro F1 {scores['macro_f1_mean']:.4f}")
@@ -158,9 +160,13 @@ def train(
 @app.command()
 def evaluate(
     gold: Annotated[Path | None, typer.Option(help="The gold layer.")] = None,
-    candidates: Annotated[Path | None, typer.Option(help="Folder with a bundle per candidate.")] = None,
+    candidates: Annotated[
+        Path | None, typer.Option(help="Folder with a bundle, or a packed one, per candidate.")
+    ] = None,
     champion: Annotated[Path | None, typer.Option(help="The serving model's bundle.")] = None,
     encoders: Annotated[Path | None, typer.Option(help="What `encode` wrote.")] = None,
+    manifests: Annotated[Path | None, typer.Option(help="silver/_manifests, for the lineage.")] = None,
+    run: Annotated[Path | None, typer.Option(help="Folder with run.json: the run's name, its objects.")] = None,
     output: Annotated[Path | None, typer.Option(help="Folder for evaluation.json and the report.")] = None,
     use_case: UseCaseName = DEFAULT_USE_CASE,
     holdout_weeks: HoldoutWeeks = None,
@@ -168,27 +174,50 @@ def evaluate(
 ) -> None:
     """Judge candidates and champion on the same held-out rows; decide at the gate.
 
+    In a SageMaker Processing job: reads inputs gold, candidates (as training jobs leave them), champion, encoders,
+    manifests and run, writes output evaluation.
+
     Example:
 
         mlops evaluate --gold lake/gold --candidates candidates --output evaluation
     """
+    from ml.jobs.archives import unpacked
     from ml.jobs.evaluate import evaluate as judge
+    from ml.jobs.lineage import dropped_of, inputs_of, week_manifests
 
     box = container()
     folder = box.output("evaluation", output)
-    evaluation = judge(
-        gold=box.channel("gold", gold),
-        candidates=box.channel("candidates", candidates),
-        champion=box.optional_channel("champion", champion),
-        encoders=box.optional_channel("encoders", encoders),
-        output=folder,
-        use_case=chosen_use_case(use_case, holdout_weeks=holdout_weeks),
-        run="by-hand",
-        threads=threads,
-    )
+    described = box.optional_channel("manifests", manifests)
+    weeks = week_manifests(described) if described else []
+    identity = _run_of(box.optional_channel("run", run))
+    with unpacked(box.channel("candidates", candidates)) as bundles:
+        evaluation = judge(
+            gold=box.channel("gold", gold),
+            candidates=bundles,
+            champion=box.optional_channel("champion", champion),
+            encoders=box.optional_channel("encoders", encoders),
+            output=folder,
+            use_case=chosen_use_case(use_case, holdout_weeks=holdout_weeks),
+            run=identity["run"],
+            inputs=inputs_of(weeks, identity["objects"]),
+            dropped=dropped_of(weeks),
+            threads=threads,
+        )
     for reason in evaluation["decision"]["reasons"]:
         say(f"  {reason}")
     say(f"  report: {folder / 'report.html'}")
+
+
+def _run_of(folder: Path | None) -> dict[str, Any]:
+    """Return the run's name and its objects by file name; one that is started by hand has none."""
+    if folder is None:
+        return {"run": "by-hand", "objects": {}}
+    path = folder / "run.json"
+    try:
+        value = read_json(path)
+        return {"run": str(value["run"]), "objects": dict(value["objects"])}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SettingsError(f"{path}: does not name a run and its objects: {error!r}") from error
 
 
 @app.command()

@@ -71,6 +71,11 @@ class Container:
             raise SettingsError(f"no place for {name}: name a folder with --output")
         return self.root / "model" if name == "model" else self.root / "processing" / "output" / name
 
+    def checkpoints(self) -> Path | None:
+        """Return the folder that SageMaker keeps from one attempt of a training to the next, if there is one."""
+        folder = self.root / "checkpoints"
+        return folder if folder.is_dir() else None
+
     def hyperparameters(self) -> dict[str, Any]:
         """Return the job's hyper-parameters; SageMaker hands all values over as text.
 

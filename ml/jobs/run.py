@@ -27,6 +27,7 @@ from ml.files import fingerprint, read_json, sha256_of, sweep, write_json
 from ml.jobs.encode import encode
 from ml.jobs.etl import etl
 from ml.jobs.evaluate import EVALUATION, evaluate
+from ml.jobs.lineage import dropped_of, inputs_of
 from ml.jobs.train import train
 from ml.progress import be_quiet, say, stage, track
 from ml.registry.local import LocalRegistry
@@ -162,10 +163,6 @@ def _evaluate(
         finished: dict[str, Any] = read_json(folder / EVALUATION)
         return finished
     champion = registry.champion()
-    dropped: dict[str, int] = {}
-    for week in weeks:
-        for reason, count in {**week["dropped"], **week["baskets_dropped"]}.items():
-            dropped[reason] = dropped.get(reason, 0) + count
     return evaluate(
         gold=workdir.gold,
         candidates=folder / "candidates",
@@ -174,11 +171,8 @@ def _evaluate(
         output=folder,
         use_case=use_case,
         run=folder.name,
-        inputs=[
-            {"name": week["name"], "sha256": week["sha256"], "week": week["week"], "rows": week["rows_in"]}
-            for week in weeks
-        ],
-        dropped=dropped,
+        inputs=inputs_of(weeks),
+        dropped=dropped_of(weeks),
         links={"Validation of the input": os.path.relpath(validation / "validation.html", folder)},
         threads=threads,
     )

@@ -1,6 +1,7 @@
 """The train job: one candidate, from gold and the encoders to a verified bundle."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from threadpoolctl import threadpool_limits
 from ml.errors import SettingsError
 from ml.files import new_folder, replace_folder
 from ml.jobs.encode import load_training
+from ml.training.checkpoints import Checkpoints
 from ml.training.encoders import EncoderSet, fit_encoder_set, search_encoder
 from ml.training.train import TrainingData, train_candidate
 from ml.use_case import ModelName, UseCase
@@ -16,11 +18,19 @@ from ml.version import code_version, library_versions
 
 
 def train(
-    *, model: ModelName, gold: Path, encoders: Path | None, output: Path, use_case: UseCase, threads: int
+    *,
+    model: ModelName,
+    gold: Path,
+    encoders: Path | None,
+    output: Path,
+    use_case: UseCase,
+    threads: int,
+    checkpoints: Path | None = None,
 ) -> dict[str, Any]:
     """Train candidate ``model`` and write its bundle to ``output``; return the manifest.
 
-    Without ``encoders`` (the encode job's output) they are fitted here.
+    Without ``encoders`` (the encode job's output) they are fitted here. A training that was interrupted goes on
+    from what it left in ``checkpoints``.
 
     Raises:
         SettingsError: the use case has no such candidate, or a hyper-parameter is wrong.
@@ -43,31 +53,30 @@ def train(
         "seed": use_case.split.seed,
     }
     # BLAS and OpenMP would each take every core, and jobs run side by side.
+    write = partial(
+        train_candidate,
+        model,
+        data,
+        use_case,
+        description=description,
+        threads=threads,
+        checkpoints=Checkpoints(checkpoints),
+    )
     with threadpool_limits(threads):
-        return _write(model, data, use_case, output, description=description, threads=threads)
+        return _write(write, output)
 
 
-def _write(
-    model: ModelName,
-    data: TrainingData,
-    use_case: UseCase,
-    output: Path,
-    *,
-    description: Mapping[str, Any],
-    threads: int,
-) -> dict[str, Any]:
+def _write(write: Callable[..., dict[str, Any]], output: Path) -> dict[str, Any]:
     # SageMaker mounts the model folder itself, so it cannot be renamed into place: its content can.
     if output.is_dir() and output.is_mount():
         with new_folder(output / ".building") as temporary:
-            manifest = train_candidate(
-                model, data, use_case, folder=temporary, description=description, threads=threads
-            )
+            manifest = write(folder=temporary)
         for part in sorted((output / ".building").iterdir()):
             replace_folder(part, output / part.name) if part.is_dir() else part.replace(output / part.name)
         (output / ".building").rmdir()
         return manifest
     with new_folder(output) as temporary:
-        return train_candidate(model, data, use_case, folder=temporary, description=description, threads=threads)
+        return write(folder=temporary)
 
 
 def _fit(baskets: Any, folds: Any, use_case: UseCase, threads: int) -> EncoderSet:

@@ -4,6 +4,7 @@ import itertools
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,14 @@ from ml.features.vector import BasketFeatures, FeatureVector, Matrix
 from ml.files import write_json
 from ml.progress import track
 from ml.training.candidates import build
+from ml.training.checkpoints import Checkpoints
 from ml.training.encoders import EncoderSet, Folds
 from ml.training.export import CARRIED_ROWS, check_parity, export, parity_rows
 from ml.use_case import ModelName, UseCase
 
 WITHOUT_ENCODING = "without_encoding"
 TRAINING = "training.json"
+NO_CHECKPOINTS = Checkpoints()
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,11 @@ class TrainingData:
             totals=features.transform(baskets),
         )
 
+    @property
+    def content(self) -> tuple[NDArray[Any], ...]:
+        """What tells this training data from other: labels, folds, totals and the product vectors."""
+        return (self.baskets.labels, self.folds, self.totals, *self.encoders.final.vectors.values())
+
     def vectors(self, *, without: int | None = None) -> Matrix:
         """Return cross-fitted feature vectors; see ``EncoderSet.training_features``."""
         products = self.encoders.training_features(self.baskets, self.folds, without=without)
@@ -69,11 +77,13 @@ def train_candidate(
     folder: Path,
     description: Mapping[str, Any],
     threads: int,
+    checkpoints: Checkpoints = NO_CHECKPOINTS,
 ) -> dict[str, Any]:
     """Train candidate ``name`` and write its bundle into the empty ``folder``; return the manifest.
 
     ``folder`` also gets ``training.json`` (search, cross-validation, seconds) and the bundle of the same
-    model without product encoding in ``without_encoding/``.
+    model without product encoding in ``without_encoding/``. What search and cross-validation find goes into
+    ``checkpoints`` at once, and is not computed again where it is there.
 
     Raises:
         SettingsError: a hyper-parameter is unknown or out of range.
@@ -81,8 +91,9 @@ def train_candidate(
 
     """
     started = time.monotonic()
-    parameters, tried = _search(name, data, use_case, threads=threads)
-    scores = _cross_validate(name, data, parameters, use_case, threads=threads)
+    own = checkpoints.of({"model": name, **description}, *data.content)
+    parameters, tried = _search(name, data, use_case, threads=threads, checkpoints=own)
+    scores = _cross_validate(name, data, parameters, use_case, threads=threads, checkpoints=own)
     description = {**description, "model": name, "parameters": parameters}
 
     def write(
@@ -135,7 +146,7 @@ def fit(
 
 
 def _search(
-    name: ModelName, data: TrainingData, use_case: UseCase, *, threads: int
+    name: ModelName, data: TrainingData, use_case: UseCase, *, threads: int, checkpoints: Checkpoints
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return the grid's best point by macro F1 on fold 0, and every point's figure."""
     candidate = use_case.candidates[name]
@@ -150,33 +161,46 @@ def _search(
     learn = _spread(np.flatnonzero(data.folds != 0), use_case.search_rows)
     score = _spread(np.flatnonzero(data.folds == 0), use_case.search_rows)
     labels = data.baskets.labels
-    tried = []
-    for point in track(points, label=f"{name}: search"):
+
+    def judge(point: dict[str, Any]) -> dict[str, Any]:
         estimator = fit(name, point, vectors[learn], labels[learn], use_case, threads=threads)
-        macro_f1 = float(f1_score(labels[score], estimator.predict(vectors[score]), average="macro"))
-        tried.append({"parameters": point, "macro_f1": macro_f1})
+        return {"macro_f1": float(f1_score(labels[score], estimator.predict(vectors[score]), average="macro"))}
+
+    tried = [
+        {"parameters": point, **checkpoints.kept("search", point, partial(judge, point))}
+        for point in track(points, label=f"{name}: search")
+    ]
     best = max(range(len(points)), key=lambda index: (tried[index]["macro_f1"], -index))
     return points[best], tried
 
 
 def _cross_validate(
-    name: ModelName, data: TrainingData, parameters: Mapping[str, Any], use_case: UseCase, *, threads: int
+    name: ModelName,
+    data: TrainingData,
+    parameters: Mapping[str, Any],
+    use_case: UseCase,
+    *,
+    threads: int,
+    checkpoints: Checkpoints,
 ) -> dict[str, Any]:
     """Return accuracy and macro F1 by fold, and their mean and standard deviation."""
     labels = data.baskets.labels
     folds: Iterable[int] = np.unique(data.folds).tolist()
-    results = []
-    for fold in track(list(folds), label=f"{name}: cross-validation"):
+
+    def judge(fold: int) -> dict[str, Any]:
         vectors = data.vectors(without=fold)
         inside = data.folds == fold
         estimator = fit(name, parameters, vectors[~inside], labels[~inside], use_case, threads=threads)
         predicted = estimator.predict(vectors[inside])
-        results.append(
-            {
-                "accuracy": float(accuracy_score(labels[inside], predicted)),
-                "macro_f1": float(f1_score(labels[inside], predicted, average="macro")),
-            }
-        )
+        return {
+            "accuracy": float(accuracy_score(labels[inside], predicted)),
+            "macro_f1": float(f1_score(labels[inside], predicted, average="macro")),
+        }
+
+    results = [
+        checkpoints.kept(f"fold-{fold}", parameters, partial(judge, fold))
+        for fold in track(list(folds), label=f"{name}: cross-validation")
+    ]
     summary: dict[str, Any] = {"folds": results}
     for key in ("accuracy", "macro_f1"):
         values = np.array([each[key] for each in results])

@@ -36,17 +36,30 @@ def test_the_jobs_run_one_after_another_from_channels_alone(
     assert done.returncode == 0, done.stderr
     shutil.copytree(produced / "encoders", data / "encoders")
 
+    (container / "checkpoints").mkdir()
     hyperparameters = {"model": "decision_tree", "use_case": str(use_case_file), "max_depth": "3"}
     write_json(container / "input" / "config" / "hyperparameters.json", hyperparameters)
     done = mlops("train", environment=environment)
     assert done.returncode == 0, done.stderr
     bundle = Bundle.load(container / "model")
     assert bundle.manifest["parameters"] == {"min_samples_leaf": 20, "max_depth": 3}
+    assert len(list((container / "checkpoints").glob("*/fold-*.json"))) == 3
 
-    shutil.copytree(container / "model", container / "processing" / "input" / "candidates" / "decision_tree")
+    # As SageMaker hands a training job's model on.
+    channels = container / "processing" / "input"
+    packed = channels / "candidates" / "decision_tree" / "a-job" / "output"
+    packed.mkdir(parents=True)
+    shutil.make_archive(str(packed / "model"), "gztar", container / "model")
+    shutil.copytree(produced / "lake" / "silver" / "_manifests", channels / "manifests")
+    versioned = {"uri": f"s3://lake/raw/{weekly[0].name}", "version_id": "3sL4kqtJlcpXroDTDmJ"}
+    write_json(channels / "run" / "run.json", {"run": "200607-abc", "objects": {weekly[0].name: versioned}})
     done = mlops("evaluate", "--use-case", use_case_file, environment=environment)
     assert done.returncode == 0, done.stderr
-    assert read_json(produced / "evaluation" / "evaluation.json")["winner"] == "decision_tree"
+    evaluation = read_json(produced / "evaluation" / "evaluation.json")
+    assert (evaluation["winner"], evaluation["run"]) == ("decision_tree", "200607-abc")
+    inputs = evaluation["lineage"]["inputs"]
+    assert [each["name"] for each in inputs] == sorted(path.name for path in weekly)
+    assert [each.get("object") for each in inputs] == [versioned, *[None] * (len(weekly) - 1)]
 
     done = mlops("score", "--model", container / "model", "--use-case", use_case_file, environment=environment)
     assert done.returncode == 0, done.stderr
@@ -85,3 +98,10 @@ def test_a_missing_channel_names_the_option_and_the_place(container: Path) -> No
     assert done.returncode == 2
     assert "--gold" in done.stderr
     assert str(container / "input" / "data" / "gold") in done.stderr
+
+
+def test_a_run_that_is_not_named_is_refused(container: Path, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text("[]")
+    done = mlops("evaluate", "--run", tmp_path, "--output", tmp_path / "out")
+    assert done.returncode == 2
+    assert "run.json" in done.stderr
