@@ -15,6 +15,7 @@ from ml.serving.contract import Basket, Prediction
 from ml.serving.examples import EXAMPLE
 from ml.serving.keys import Keys
 from ml.serving.observe import Observations
+from ml.serving.page import Page
 from ml.serving.predict import Endpoint, Predictions
 from ml.serving.protocols.plain import Plain
 from ml.serving.settings import ServiceSettings
@@ -39,10 +40,10 @@ class Service:
         self.slot = slot
         self._observations = observations
         self._capture = capture
-        predictions = Predictions(
-            slot, settings=settings, keys=Keys(settings.api_keys), observations=observations, capture=capture
-        )
+        keys = Keys(settings.api_keys)
+        predictions = Predictions(slot, settings=settings, keys=keys, observations=observations, capture=capture)
         self._predict: ASGIApp = Endpoint(predictions, Plain())
+        self._page = Page(slot, keys)
         self.api = self._api()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,6 +84,8 @@ class Service:
             predictor = self.slot.predictor
             text = self._observations.prometheus(predictor.version if predictor else "")
             return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
+
+        app.include_router(self._page.router())
 
         described = app.openapi
 

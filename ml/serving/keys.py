@@ -20,6 +20,11 @@ class Keys:
     def __init__(self, keys: Sequence[str]) -> None:
         self._keys = tuple(key.encode() for key in keys)
 
+    @property
+    def asked(self) -> bool:
+        """Whether a key is asked for at all."""
+        return bool(self._keys)
+
     def check(self, scope: Scope) -> None:
         """Raise WrongKeyError unless the request carries a valid key."""
         if not self._keys:

@@ -18,8 +18,9 @@ class Predictor:
     def __init__(self, bundle: Bundle) -> None:
         self.version = bundle.version
         self.words = bundle.words
-        self._codes = tuple(each["code"] for each in bundle.manifest["classes"])
-        self._features = OnlineFeatures(bundle.features)
+        self.codes = tuple(each["code"] for each in bundle.manifest["classes"])
+        self.features = bundle.features
+        self._online = OnlineFeatures(bundle.features)
         self._classifier = bundle.classifier
 
     @classmethod
@@ -41,13 +42,13 @@ class Predictor:
             NotAnAmountError: a spend has more than two decimals.
 
         """
-        vectors = self._features.vectors(baskets)
+        vectors = self._online.vectors(baskets)
         probabilities = self._classifier.probabilities(vectors.matrix)
         likeliest = probabilities.argmax(axis=1).tolist()
         return [
             Prediction(
                 prediction=self.words[best],
-                code=self._codes[best],
+                code=self.codes[best],
                 probabilities=dict(zip(self.words, shares, strict=True)),
                 model_version=self.version,
                 basket_id=basket.basket_id,
@@ -69,7 +70,7 @@ class Predictor:
         """Return the basket's products, those that say most about its class first."""
         found = []
         for line in {line.prod_code: line for line in basket.lines}.values():
-            shares, known = self._features.says(line)
+            shares, known = self._online.says(line)
             found.append(
                 Reason(prod_code=line.prod_code, known=known, says=dict(zip(self.words, shares.tolist(), strict=True)))
             )
