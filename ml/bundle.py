@@ -1,8 +1,9 @@
 """A model bundle: an immutable folder with a version and checksums, and nothing in it that runs code on load.
 
 ``model.onnx`` is the classifier over the feature vector, ``encoder.json`` and ``vector.json`` say how a
-basket becomes one, ``parity.json`` holds vectors with the probabilities they must give, and
-``manifest.json`` everything a reader needs to know of them, with each file's SHA-256.
+basket becomes one, ``parity.json`` holds vectors with the probabilities they must give, ``reference.json``
+what the training baskets looked like (for monitoring; scoring does not read it), and ``manifest.json``
+everything a reader needs to know of them, with each file's SHA-256.
 """
 
 from collections.abc import Mapping
@@ -20,11 +21,12 @@ from ml.features.encoder import ProductEncoder
 from ml.features.vector import BasketFeatures, FeatureVector, Matrix
 from ml.files import fingerprint, read_json, sha256_of, write_json
 
-MODEL, ENCODER, VECTOR, PARITY, MANIFEST = (
+MODEL, ENCODER, VECTOR, PARITY, REFERENCE, MANIFEST = (
     "model.onnx",
     "encoder.json",
     "vector.json",
     "parity.json",
+    "reference.json",
     "manifest.json",
 )
 PARITY_TOLERANCE = 1e-5
@@ -166,6 +168,7 @@ def write_bundle(
     features: FeatureVector,
     parity_vectors: Matrix,
     parity_probabilities: Probabilities,
+    reference: Mapping[str, Any],
     trained_through: int,
     description: Mapping[str, Any],
 ) -> dict[str, Any]:
@@ -183,6 +186,7 @@ def write_bundle(
     # JSON has no NaN: a missing value is null there, and comes back as NaN.
     vectors = [[None if value != value else value for value in row] for row in parity_vectors.tolist()]  # noqa: PLR0124
     write_json(folder / PARITY, {"vectors": vectors, "probabilities": parity_probabilities.tolist()})
+    write_json(folder / REFERENCE, reference)
     files = {path.name: sha256_of(path) for path in sorted(folder.iterdir())}
     manifest = {
         "schema": 2,

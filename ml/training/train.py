@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.metrics import accuracy_score, f1_score
 
-from ml.bundle import write_bundle
+from ml.bundle import Classifier, write_bundle
 from ml.errors import SettingsError
 from ml.features.baskets import Baskets
 from ml.features.encoder import ProductEncoder
+from ml.features.reference import Reference, reference_rows
 from ml.features.vector import BasketFeatures, FeatureVector, Matrix
 from ml.files import write_json
 from ml.progress import track
@@ -105,14 +106,20 @@ def train_candidate(
         given = check_parity(estimator, model, rows)
         carried = np.unique(np.linspace(0, len(rows) - 1, min(CARRIED_ROWS, len(rows))).astype(np.int64))
         words = use_case.label.words
+        features = FeatureVector(
+            basket_features=data.basket_features, classes=words, encoder=encoder, older_codes=use_case.older_codes
+        )
+        # Cross-fitted vectors, as every basket is new to the encoder where the model serves.
+        counted = vectors[reference_rows(len(vectors))]
+        likeliest = Classifier(model).probabilities(counted).argmax(axis=1)
+        reference = Reference.fit(counted, features.names, likeliest, classes=len(words))
         return write_bundle(
             target,
             model=model,
-            features=FeatureVector(
-                basket_features=data.basket_features, classes=words, encoder=encoder, older_codes=use_case.older_codes
-            ),
+            features=features,
             parity_vectors=rows[carried],
             parity_probabilities=given[carried],
+            reference=reference.model_dump(mode="json"),
             trained_through=int(data.baskets.weeks.max()),
             description={**description, **extra},
         )

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from ml.bundle import Bundle, read_manifest
+from ml.features.reference import Reference
 from ml.files import read_json, sha256_of
 from ml.training.candidates import TITLES
 from ml.training.train import TRAINING, WITHOUT_ENCODING, train_candidate
@@ -126,4 +127,16 @@ def test_the_manifest_says_what_the_bundle_was_made_of(tmp_path: Path) -> None:
     manifest = read_manifest(tmp_path / "model")
     for key, value in description().items():
         assert manifest[key] == value
-    assert set(manifest["files"]) == {"model.onnx", "encoder.json", "vector.json", "parity.json"}
+    assert set(manifest["files"]) == {"model.onnx", "encoder.json", "vector.json", "parity.json", "reference.json"}
+
+
+def test_the_bundle_carries_what_its_training_baskets_looked_like(tmp_path: Path) -> None:
+    train_bundle(tmp_path / "model")
+    bundle = Bundle.load(tmp_path / "model")
+    reference = Reference.model_validate(read_json(tmp_path / "model" / "reference.json"))
+    baskets = len(training_data().baskets)
+    assert [feature.name for feature in reference.features[:2]] == ["lines", "products"]
+    assert {sum(feature.counts) for feature in reference.features} == {baskets}
+    columns = [column for feature in reference.features for column in feature.columns]
+    assert columns == list(range(len(bundle.features.names)))
+    assert sum(reference.predicted) == baskets
