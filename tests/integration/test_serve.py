@@ -1,67 +1,25 @@
 """The real server process: it becomes ready, answers, ends politely, and closes connections that say nothing."""
 
-import http.client
 import json
 import signal
 import socket
-import subprocess
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ml.files import read_json
 from ml.serving.examples import EXAMPLE
-from tests.integration.runs import command, run_folder
+from tests.integration.runs import run_folder
+from tests.integration.service import LONGEST_START, ask, serving
 
 BODY = json.dumps(EXAMPLE)
-LONGEST_START = 60.0
 
 
 @pytest.fixture(scope="module")
 def champion(lake: Path) -> Path:
     return lake / "artifacts" / "models" / str(read_json(run_folder(lake) / "run.json")["champion"])
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextmanager
-def serving(*options: str | Path) -> Iterator[tuple[int, subprocess.Popen[str]]]:
-    """Run ``mlops serve`` until it is ready; yield its port and process."""
-    port = free_port()
-    process = subprocess.Popen(
-        command("serve", "--port", str(port), *options), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    try:
-        until = time.monotonic() + LONGEST_START
-        while process.poll() is None and time.monotonic() < until:
-            try:
-                if ask(port, "GET", "/healthz")[0] == 200:
-                    break
-            except OSError:
-                time.sleep(0.05)
-        yield port, process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def ask(port: int, method: str, path: str, body: str | None = None) -> tuple[int, Any]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    try:
-        connection.request(method, path, body, {"content-type": "application/json"} if body else {})
-        response = connection.getresponse()
-        return response.status, json.loads(response.read())
-    finally:
-        connection.close()
 
 
 def test_a_bundle_is_served_and_what_was_predicted_is_kept(champion: Path, tmp_path: Path) -> None:

@@ -109,27 +109,6 @@ def test_a_build_reads_its_source_and_pushes_to_its_repository_and_no_more() -> 
     assert not allows(role, "sagemaker:CreateModelPackage", "*")
 
 
-def test_the_image_is_made_of_what_it_runs_and_of_nothing_secret() -> None:
-    lines = (ROOT / "images/jobs/Dockerfile.dockerignore").read_text().splitlines()
-    taken = [line[1:] for line in lines if line.startswith("!")]
-
-    assert "*" in lines, "nothing is taken unless it is named"
-    assert all((ROOT / name).exists() for name in taken)
-    assert not {".git", "tests", "stacks", "docs", ".venv"} & set(taken)
-    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", (ROOT / "images/jobs/Dockerfile").read_text(), re.MULTILINE)
-    assert set(" ".join(copied).split()) == set(taken) - {"images/jobs"}
-
-
-def test_the_image_runs_the_command_line_without_root() -> None:
-    text = (ROOT / "images/jobs/Dockerfile").read_text()
-    final = text[text.rindex("FROM ") :]
-
-    assert re.findall(r"^USER (\S+)$", final, re.MULTILINE) == ["mlops"]
-    assert 'ENTRYPOINT ["mlops"]' in final
-    assert "--require-hashes" in text
-    assert "pip install" not in final, "the last stage installs nothing"
-
-
 def test_an_image_of_ones_own_takes_the_place_of_the_build(tmp_path: Path) -> None:
     settings = load_environment("dev")
     own = settings.registry.model_copy(update={"jobs_image": "localhost:5000/jobs:1"})
