@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI, Response
 from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ml.serving.capture import Capture
@@ -17,17 +18,20 @@ from ml.serving.keys import Keys
 from ml.serving.observe import Observations
 from ml.serving.page import Page
 from ml.serving.predict import Endpoint, Predictions
+from ml.serving.protocols.invocations import Invocations
+from ml.serving.protocols.open_inference import MODEL, VERSION, OpenInference, router
 from ml.serving.protocols.plain import Plain
 from ml.serving.settings import ServiceSettings
 from ml.serving.slot import ModelSlot
 from ml.version import code_version
 
 PREDICT = "/predict"
+INVOCATIONS = "/invocations"
 _FLUSH_SECONDS = 10.0
 
 
 class Service:
-    """The ASGI application: ``/predict`` by its own endpoint, every other path by FastAPI."""
+    """The ASGI application: predictions by their own endpoints, every other path by FastAPI."""
 
     def __init__(
         self,
@@ -42,16 +46,19 @@ class Service:
         self._capture = capture
         keys = Keys(settings.api_keys)
         predictions = Predictions(slot, settings=settings, keys=keys, observations=observations, capture=capture)
-        self._predict: ASGIApp = Endpoint(predictions, Plain())
+        # For speed these are found before FastAPI looks at its routes.
+        self._fast: dict[str, ASGIApp] = {
+            PREDICT: Endpoint(predictions, Plain()),
+            INVOCATIONS: Endpoint(predictions, Invocations()),
+        }
+        self._infer: ASGIApp = Endpoint(predictions, OpenInference())
         self._page = Page(slot, keys)
         self.api = self._api()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or run the lifespan."""
-        if scope["type"] == "http" and scope["path"] == PREDICT:
-            await self._predict(scope, receive, send)
-        else:
-            await self.api(scope, receive, send)
+        fast = self._fast.get(scope["path"]) if scope["type"] == "http" else None
+        await (fast or self.api)(scope, receive, send)
 
     def _api(self) -> FastAPI:
         app = FastAPI(
@@ -86,6 +93,9 @@ class Service:
             return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
         app.include_router(self._page.router())
+        app.include_router(router(self.slot))
+        for path in (MODEL, VERSION):
+            app.router.routes.append(Route(path + "/infer", self._infer, include_in_schema=False))
 
         described = app.openapi
 

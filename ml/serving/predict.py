@@ -87,7 +87,7 @@ class Predictions:
         self._large += 1
         try:
             async with self._turns:
-                asked = self._read(codec, scope, body, predictor)
+                asked = await asyncio.to_thread(self._read, codec, scope, body, predictor)
                 return self._written(asked, await asyncio.to_thread(self._predict, predictor, asked))
         finally:
             self._large -= 1

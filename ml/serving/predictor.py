@@ -16,6 +16,7 @@ class Predictor:
     """One model version with its features and labels."""
 
     def __init__(self, bundle: Bundle) -> None:
+        self.name = str(bundle.manifest["use_case"])
         self.version = bundle.version
         self.words = bundle.words
         self.codes = tuple(each["code"] for each in bundle.manifest["classes"])

@@ -1,6 +1,6 @@
 """What a protocol has to say: how a body becomes baskets, and how predictions and refusals are written."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 from urllib.parse import parse_qs
 
@@ -32,22 +32,15 @@ class Written(NamedTuple):
     headers: Headers
 
 
-class Asked(Protocol):
+class Asked(NamedTuple):
     """What one request asks for, and how it wants to be answered."""
 
-    @property
-    def baskets(self) -> Sequence[Basket]:
-        """What to predict, in order."""
-
-    @property
-    def explain(self) -> bool:
-        """Whether each prediction comes with its reasons."""
-
-    def write(self, predictions: Sequence[Prediction]) -> Written:
-        """Return the answer: ``predictions`` are of ``baskets``, in order."""
-
-    def spend_field(self, basket: int, line: int) -> str:
-        """Return where in the body the spend of a line stands."""
+    baskets: Sequence[Basket]
+    explain: bool
+    # Predictions of the baskets, in order, to the answer.
+    write: Callable[[Sequence[Prediction]], Written]
+    # Basket and line to where in the body that line's spend stands.
+    spend_field: Callable[[int, int], str]
 
 
 class Codec(Protocol):
@@ -85,6 +78,11 @@ def wrong_field(error: msgspec.ValidationError) -> Refused:
     # Its text reads: Expected `int` >= 1 - at `$.lines[0].quantity`.
     message, _, place = str(error).partition(" - at `")
     return Refused(422, message, place.rstrip("`"))
+
+
+def header(scope: Scope, name: bytes) -> str:
+    """Return a header of the request; empty where it has none."""
+    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
 
 
 def wants_reasons(scope: Scope) -> bool:

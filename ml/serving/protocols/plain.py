@@ -1,14 +1,13 @@
 """The service's own contract: one basket or a list of them as JSON."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import msgspec
 from starlette.types import Scope
 
 from ml.serving.contract import Basket, Prediction
 from ml.serving.predictor import Predictor
-from ml.serving.protocols.codec import ENCODER, JSON, Refused, Written, decoded, wants_reasons
+from ml.serving.protocols.codec import ENCODER, JSON, Asked, Refused, Written, decoded, wants_reasons
 
 _BASKETS = msgspec.json.Decoder(Basket | list[Basket])
 
@@ -16,11 +15,9 @@ _BASKETS = msgspec.json.Decoder(Basket | list[Basket])
 class Plain:
     """``POST /predict``."""
 
-    def read(self, scope: Scope, body: bytes, predictor: Predictor) -> "PlainAsked":  # noqa: ARG002
+    def read(self, scope: Scope, body: bytes, predictor: Predictor) -> Asked:  # noqa: ARG002
         """Return the basket or baskets of ``body``."""
-        asked: Basket | list[Basket] = decoded(_BASKETS, body)
-        explain = wants_reasons(scope)
-        return PlainAsked([asked], explain, False) if isinstance(asked, Basket) else PlainAsked(asked, explain, True)
+        return plain(body, explain=wants_reasons(scope))
 
     def refuse(self, refused: Refused) -> Written:
         """Return what is wrong, and where."""
@@ -28,17 +25,31 @@ class Plain:
         return Written(ENCODER.encode({"error": error}), [JSON])
 
 
-class PlainAsked(NamedTuple):
-    """One basket, answered by one prediction, or a list, answered by a list."""
+def plain(body: bytes, *, explain: bool) -> Asked:
+    """Return one basket, answered by one prediction, or a list, answered by a list.
 
-    baskets: list[Basket]
-    explain: bool
-    listed: bool
+    Raises:
+        Refused: ``body`` is no JSON (400), or a field is wrong (422).
 
-    def write(self, predictions: Sequence[Prediction]) -> Written:
-        """Return the predictions in the shape in which the baskets came."""
-        return Written(ENCODER.encode(predictions if self.listed else predictions[0]), [JSON])
+    """
+    asked: Basket | list[Basket] = decoded(_BASKETS, body)
+    if isinstance(asked, Basket):
+        return Asked([asked], explain, _write_one, _field_of_one)
+    return Asked(asked, explain, write_list, _field_of_many)
 
-    def spend_field(self, basket: int, line: int) -> str:
-        """Return the JSON path of a line's spend."""
-        return f"${f'[{basket}]' if self.listed else ''}.lines[{line}].spend"
+
+def write_list(predictions: Sequence[Prediction]) -> Written:
+    """Return ``predictions`` as a JSON list."""
+    return Written(ENCODER.encode(predictions), [JSON])
+
+
+def _write_one(predictions: Sequence[Prediction]) -> Written:
+    return Written(ENCODER.encode(predictions[0]), [JSON])
+
+
+def _field_of_one(_: int, line: int) -> str:
+    return f"$.lines[{line}].spend"
+
+
+def _field_of_many(basket: int, line: int) -> str:
+    return f"$[{basket}].lines[{line}].spend"
