@@ -5,28 +5,24 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
-import msgspec
 from fastapi import FastAPI, Response
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ml.serving.capture import Capture
-from ml.serving.contract import Basket, Prediction
-from ml.serving.examples import EXAMPLE
 from ml.serving.keys import Keys
 from ml.serving.observe import Observations
+from ml.serving.openapi import INFER, INFER_VERSION, INVOCATIONS, PREDICT, describe
 from ml.serving.page import Page
 from ml.serving.predict import Endpoint, Predictions
 from ml.serving.protocols.invocations import Invocations
-from ml.serving.protocols.open_inference import MODEL, VERSION, OpenInference, router
+from ml.serving.protocols.open_inference import OpenInference, router
 from ml.serving.protocols.plain import Plain
 from ml.serving.settings import ServiceSettings
 from ml.serving.slot import ModelSlot
 from ml.version import code_version
 
-PREDICT = "/predict"
-INVOCATIONS = "/invocations"
 _FLUSH_SECONDS = 10.0
 
 
@@ -94,14 +90,14 @@ class Service:
 
         app.include_router(self._page.router())
         app.include_router(router(self.slot))
-        for path in (MODEL, VERSION):
-            app.router.routes.append(Route(path + "/infer", self._infer, include_in_schema=False))
+        for path in (INFER, INFER_VERSION):
+            app.router.routes.append(Route(path, self._infer, include_in_schema=False))
 
         described = app.openapi
 
         def openapi() -> dict[str, Any]:
             schema = described()
-            schema["paths"].setdefault(PREDICT, {"post": _predict_operation(schema)})
+            schema["paths"] |= describe(schema.setdefault("components", {}).setdefault("schemas", {}))
             return schema
 
         app.openapi = openapi  # type: ignore[method-assign]
@@ -124,57 +120,3 @@ class Service:
         while True:
             await asyncio.sleep(_FLUSH_SECONDS)
             self._observations.flush()
-
-
-def _predict_operation(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return the OpenAPI operation of ``/predict``; its components join ``schema``."""
-    (basket, prediction), components = msgspec.json.schema_components(
-        (Basket, Prediction), ref_template="#/components/schemas/{name}"
-    )
-    schema.setdefault("components", {}).setdefault("schemas", {}).update(components)
-
-    def one_or_many(one: dict[str, Any]) -> dict[str, Any]:
-        return {"oneOf": [one, {"type": "array", "items": one}]}
-
-    def content(of: dict[str, Any], **more: Any) -> dict[str, Any]:
-        return {"application/json": {"schema": of, **more}}
-
-    refusal = {
-        "type": "object",
-        "properties": {
-            "error": {
-                "type": "object",
-                "properties": {"message": {"type": "string"}, "field": {"type": "string"}},
-                "required": ["message"],
-            }
-        },
-        "required": ["error"],
-    }
-    refusals = {
-        "400": "The body is not JSON",
-        "401": "No valid key",
-        "408": "The body came too slowly",
-        "413": "The body or the list of baskets is too large",
-        "415": "The body is compressed",
-        "422": "A field is missing, of another type or out of range; the answer names it",
-        "503": "No model is loaded yet, or too many large requests at once",
-    }
-    return {
-        "tags": ["prediction"],
-        "summary": "Predict the price sensitivity of one basket or many",
-        "operationId": "predict",
-        "parameters": [
-            {
-                "name": "explain",
-                "in": "query",
-                "schema": {"type": "boolean", "default": False},
-                "description": "also return what each product says by itself",
-            },
-            {"name": "x-api-key", "in": "header", "schema": {"type": "string"}},
-        ],
-        "requestBody": {"required": True, "content": content(one_or_many(basket), example=EXAMPLE)},
-        "responses": {
-            "200": {"description": "One prediction per basket, in order", "content": content(one_or_many(prediction))},
-            **{code: {"description": text, "content": content(refusal)} for code, text in refusals.items()},
-        },
-    }

@@ -24,23 +24,27 @@ _JSON: Final = "application/json"
 _CSV: Final = "text/csv"
 
 
-class _Split(msgspec.Struct, gc=False):
+class DataframeSplit(msgspec.Struct, gc=False):
+    """A table of basket lines, column names and rows apart."""
+
     columns: list[str]
     data: list[list[Cell]]
 
 
-class _Params(msgspec.Struct, gc=False):
+class InferenceParams(msgspec.Struct, gc=False):
+    """What else may be asked for: with ``explain``, what each product says by itself."""
+
     explain: bool = False
 
 
-class _Tables(msgspec.Struct, gc=False):
-    """MLflow's body: one of four tables."""
+class MlflowTables(msgspec.Struct, gc=False):
+    """A table of basket lines in one of MLflow's four shapes: exactly one is needed."""
 
-    dataframe_split: _Split | UnsetType = UNSET
+    dataframe_split: DataframeSplit | UnsetType = UNSET
     dataframe_records: list[dict[str, Cell]] | UnsetType = UNSET
     instances: list[dict[str, Cell]] | UnsetType = UNSET
     inputs: dict[str, list[Cell]] | UnsetType = UNSET
-    params: _Params | None = None
+    params: InferenceParams | None = None
 
 
 class _Keys(msgspec.Struct, gc=False):
@@ -54,7 +58,7 @@ class _Keys(msgspec.Struct, gc=False):
 
 _SHAPES: Final = tuple(field.name for field in msgspec.structs.fields(_Keys))
 _KEYS: Final = msgspec.json.Decoder(_Keys | list[msgspec.Raw])
-_TABLES: Final = msgspec.json.Decoder(_Tables)
+_TABLES: Final = msgspec.json.Decoder(MlflowTables)
 
 
 class Invocations(Plain):
@@ -85,12 +89,12 @@ def _shapes(body: bytes) -> list[str]:
 def _read_tables(body: bytes, shapes: Sequence[str]) -> Asked:
     if len(shapes) > 1:
         raise Refused(422, f"exactly one of {', '.join(_SHAPES)} is needed", f"$.{shapes[1]}")
-    tables: _Tables = decoded(_TABLES, body)
+    tables: MlflowTables = decoded(_TABLES, body)
     explain = tables.params is not None and tables.params.explain
     return _asked(_tabled(tables), _write_predictions, explain=explain)
 
 
-def _tabled(tables: _Tables) -> Tabled:
+def _tabled(tables: MlflowTables) -> Tabled:
     if tables.dataframe_split is not UNSET:
         return to_baskets(tables.dataframe_split.columns, tables.dataframe_split.data, text=False)
     if tables.inputs is not UNSET:

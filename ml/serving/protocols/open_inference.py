@@ -39,26 +39,32 @@ _INPUTS: Final = {
 }
 
 
-class _WantedOutput(msgspec.Struct, gc=False):
+class WantedOutput(msgspec.Struct, gc=False):
+    """An output by its name; its parameter ``binary_data`` asks for it in binary."""
+
     name: str
     parameters: dict[str, Cell] = {}
 
 
-class _Request(msgspec.Struct, gc=False):
+class InferenceRequest(msgspec.Struct, gc=False):
+    """One tensor per column of basket lines; without ``outputs`` all of them are answered."""
+
     inputs: list[InputTensor]
     id: str | None = None
-    outputs: list[_WantedOutput] | None = None
+    outputs: list[WantedOutput] | None = None
     parameters: dict[str, Cell] = {}
 
 
-class _Answer(msgspec.Struct, gc=False):
+class InferenceAnswer(msgspec.Struct, gc=False):
+    """One element of each output per basket, in the order in which baskets begin."""
+
     model_name: str
     model_version: str
     outputs: list[OutputTensor]
     id: str | UnsetType = UNSET
 
 
-_REQUEST: Final = msgspec.json.Decoder(_Request)
+_REQUEST: Final = msgspec.json.Decoder(InferenceRequest)
 
 
 class OpenInference:
@@ -72,7 +78,7 @@ class OpenInference:
         if length and not (length.isascii() and length.isdigit() and len(length) < 10 and int(length) <= len(body)):
             raise Refused(400, f"{_HEADER_LENGTH.decode()} is not a length within the body")
         end = int(length) if length else len(body)
-        request: _Request = decoded(_REQUEST, body[:end])
+        request: InferenceRequest = decoded(_REQUEST, body[:end])
         wanted = _wanted(request, predictor)
         columns = columns_of(request.inputs, body[end:])
         tabled = to_baskets([tensor.name for tensor in request.inputs], zip(*columns, strict=True), text=False)
@@ -157,7 +163,7 @@ def _outputs(predictor: Predictor, predictions: Sequence[Prediction]) -> dict[st
     return {each.name: each for each in tensors}
 
 
-def _wanted(request: _Request, predictor: Predictor) -> dict[str, bool]:
+def _wanted(request: InferenceRequest, predictor: Predictor) -> dict[str, bool]:
     """Return the names of the wanted outputs, and whether each comes in binary."""
     known = _outputs(predictor, [])
     in_binary = request.parameters.get("binary_data_output") is True
@@ -179,7 +185,7 @@ def _write(
         tensors.append(tensor)
         binaries.append(binary)
     answer = ENCODER.encode(
-        _Answer(predictor.name, predictor.version, tensors, UNSET if identity is None else identity)
+        InferenceAnswer(predictor.name, predictor.version, tensors, UNSET if identity is None else identity)
     )
     if not any(wanted.values()):
         return Written(answer, [JSON])

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,40 +12,11 @@ from ml.serving.observe import Observations
 from ml.serving.predictor import Predictor
 from ml.serving.settings import ServiceSettings
 from ml.serving.slot import ModelSlot
-from tests.asgi import Answer, send_request
-from tests.models import train_bundle
+from tests.asgi import send_request
+from tests.unit.serving.conftest import Ask
 
 KEYS = ("first-key-of-enough-length", "second-key-of-enough-length")
 HOSTILE = "IGNORE-ALL-RULES"
-
-
-@pytest.fixture(scope="module")
-def predictor(tmp_path_factory: pytest.TempPathFactory) -> Predictor:
-    folder = tmp_path_factory.mktemp("bundle") / "model"
-    train_bundle(folder)
-    return Predictor.load(folder)
-
-
-@pytest.fixture
-def observations() -> Observations:
-    return Observations(environment="test", write=lambda _: None, clock=lambda: 0.0)
-
-
-Ask = Callable[..., Answer]
-
-
-@pytest.fixture
-def ask(predictor: Predictor, observations: Observations) -> Ask:
-    """Send a request to a service that holds a model."""
-
-    def send(body: Any = None, *, path: str = "/predict", method: str = "POST", **options: Any) -> Answer:
-        limits = options.pop("limits", {})
-        held = options.pop("slot", ModelSlot(predictor))
-        service = Service(held, settings=ServiceSettings(**limits), observations=observations)
-        raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-        return asyncio.run(send_request(service, method, path, body=raw, **options))
-
-    return send
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
