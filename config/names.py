@@ -18,6 +18,10 @@ RUNS: Final = "runs"
 VALIDATION: Final = "validation"
 MODELS: Final = "models"
 REGISTRY: Final = "registry"
+# Below the registry's folder of a use case: which version serves.
+CHAMPION: Final = "champion.json"
+# Predictions as the service made them, by day.
+CAPTURED: Final = "captured"
 
 # Partition columns of silver and gold, in lower case as Glue and Athena want them.
 WEEK_PARTITION: Final = "shop_week"
@@ -84,5 +88,7 @@ API_KEY_HEADER: Final = "x-api-key"
 INFERENCE_DEPLOYMENT: Final = "inference"
 INFERENCE_CONTAINER: Final = "api"
 MODEL_VERSION_VARIABLE: Final = "MODEL_VERSION"
+# Its value before anything is released.
+NO_VERSION: Final = "none"
 MODEL_VERSION_LABEL: Final = "model-version"
 DEPLOYERS_GROUP: Final = "mlops-deployers"

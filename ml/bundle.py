@@ -6,6 +6,7 @@ what the training baskets looked like (for monitoring; scoring does not read it)
 everything a reader needs to know of them, with each file's SHA-256.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,11 +97,7 @@ class Bundle:
         """
         manifest = read_manifest(folder)
         for name, checksum in manifest["files"].items():
-            path = folder / name
-            if not path.is_file():
-                raise ModelError(f"{folder}: {name} is missing from the bundle")
-            if sha256_of(path) != checksum:
-                raise ModelError(f"{path}: the checksum differs from the manifest's; the bundle is damaged")
+            check_file(folder / name, checksum)
         vector = read_json(folder / VECTOR)
         features = FeatureVector(
             basket_features=BasketFeatures.from_json(vector["basket_features"]),
@@ -136,6 +133,14 @@ class Bundle:
         return self.classifier.probabilities(self.features.transform(baskets))
 
 
+def check_file(path: Path, checksum: str) -> None:
+    """Raise ModelError unless a bundle's file is there with the checksum of its manifest."""
+    if not path.is_file():
+        raise ModelError(f"{path.parent}: {path.name} is missing from the bundle")
+    if sha256_of(path) != checksum:
+        raise ModelError(f"{path}: the checksum differs from the manifest's; the bundle is damaged")
+
+
 def parity_gap(wanted: Probabilities, given: Probabilities) -> float:
     """Return the greatest difference of two (n, classes) tables; infinite where their shapes differ."""
     return float(np.abs(wanted - given).max()) if wanted.shape == given.shape else float("inf")
@@ -151,13 +156,23 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     if not path.is_file():
         raise ModelError(f"{folder}: not a model bundle (it has no {MANIFEST})")
+    return parse_manifest(path.read_bytes(), place=str(path))
+
+
+def parse_manifest(text: bytes, *, place: str) -> dict[str, Any]:
+    """Return the manifest that stands at ``place``.
+
+    Raises:
+        ModelError: it is damaged.
+
+    """
     try:
-        manifest: dict[str, Any] = read_json(path)
+        manifest: dict[str, Any] = json.loads(text)
     except ValueError as error:
-        raise ModelError(f"{path}: not JSON: {error}; the bundle is damaged") from error
+        raise ModelError(f"{place}: not JSON: {error}; the bundle is damaged") from error
     lacking = [key for key in ("version", "files", "feature_schema", "classes") if key not in manifest]
     if lacking:
-        raise ModelError(f"{path}: has no {lacking[0]}; the bundle is damaged")
+        raise ModelError(f"{place}: has no {lacking[0]}; the bundle is damaged")
     return manifest
 
 

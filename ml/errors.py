@@ -15,3 +15,7 @@ class SettingsError(UserError):
 
 class ModelError(UserError):
     """A model bundle, version or encoder that is missing, damaged or does not fit the data."""
+
+
+class StoreError(UserError):
+    """A store of models, keys or predictions that cannot be reached, refuses, or lacks what it should hold."""

@@ -12,13 +12,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from config.names import MODELS, REGISTRY, ModelStatus
+from config.names import CHAMPION, MODELS, REGISTRY, ModelStatus
 from ml.bundle import MANIFEST, read_manifest
 from ml.errors import ModelError
 from ml.files import new_folder, read_json, sha256_of, write_json
 from ml.use_case import UseCase
 
-CHAMPION = "champion.json"
 DEPLOYMENTS = "deployments"
 LATEST = "latest.json"
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 from fastapi import FastAPI, Response
@@ -39,16 +39,20 @@ class Service:
     ) -> None:
         self.slot = slot
         self._observations = observations
-        self._capture = capture
-        keys = Keys(settings.api_keys)
-        predictions = Predictions(slot, settings=settings, keys=keys, observations=observations, capture=capture)
+        self.keys = Keys(settings.api_keys)
+        # What runs beside the requests until the service ends; then each is cancelled and waited for, the last first:
+        # what capture drops at the end is still counted, and what is counted still written.
+        self.background: list[Callable[[], Coroutine[Any, Any, None]]] = [self._flush_regularly]
+        if capture is not None:
+            self.background.append(capture.run)
+        predictions = Predictions(slot, settings=settings, keys=self.keys, observations=observations, capture=capture)
         # For speed these are found before FastAPI looks at its routes.
         self._fast: dict[str, ASGIApp] = {
             PREDICT: Endpoint(predictions, Plain()),
             INVOCATIONS: Endpoint(predictions, Invocations()),
         }
         self._infer: ASGIApp = Endpoint(predictions, OpenInference())
-        self._page = Page(slot, keys)
+        self._page = Page(slot, self.keys)
         self.api = self._api()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -105,18 +109,18 @@ class Service:
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(self._flush_regularly())]
-        if self._capture is not None:
-            tasks.append(asyncio.create_task(self._capture.run()))
+        tasks = [asyncio.create_task(run()) for run in self.background]
         try:
             yield
         finally:
-            for task in tasks:
+            for task in reversed(tasks):
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            self._observations.flush()
+                await asyncio.gather(task, return_exceptions=True)
 
     async def _flush_regularly(self) -> None:
-        while True:
-            await asyncio.sleep(_FLUSH_SECONDS)
+        try:
+            while True:
+                await asyncio.sleep(_FLUSH_SECONDS)
+                self._observations.flush()
+        finally:
             self._observations.flush()

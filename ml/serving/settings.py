@@ -1,10 +1,11 @@
-"""How the service runs: limits, keys and where predictions are captured. Parsed once, from options or environment."""
+"""How the service runs: limits and the keys that are valid at its start. Parsed once, at the edge."""
 
 from typing import Annotated
 
 from pydantic import Field
 
 from config.document import Frozen
+from ml.serving.keys import MOST_KEYS, SHORTEST_KEY
 
 
 class ServiceSettings(Frozen):
@@ -19,4 +20,4 @@ class ServiceSettings(Frozen):
     most_waiting_bytes: int = Field(default=32_000_000, ge=1_000)
     body_seconds: Annotated[float, Field(gt=0)] = 10.0
     # Two may be valid at once, so that a key is changed without an outage; none: no key is asked for.
-    api_keys: tuple[Annotated[str, Field(min_length=16)], ...] = Field(default=(), max_length=2)
+    api_keys: tuple[Annotated[str, Field(min_length=SHORTEST_KEY)], ...] = Field(default=(), max_length=MOST_KEYS)

@@ -19,7 +19,7 @@ NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 
 
 def capture(sink: Sink, drops: list[int], **options: Any) -> Capture:
-    return Capture(sink, now=lambda: NOW, dropped=lambda: drops.append(1), **options)
+    return Capture(sink, now=lambda: NOW, dropped=drops.append, **options)
 
 
 def run_once(captured: Capture, taken: int) -> None:

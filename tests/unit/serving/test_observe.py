@@ -18,7 +18,7 @@ def test_a_line_declares_every_metric_that_it_holds() -> None:
     observations.predicted(
         [Prediction(prediction="Low", code="UM", probabilities={}, model_version="v", unknown_products=2)], lines=6
     )
-    observations.dropped()
+    observations.dropped(1)
     observations.flush()
 
     (line,) = map(json.loads, lines)
