@@ -80,7 +80,7 @@ def _strongest(encoder: ProductEncoder) -> NDArray[np.str_]:
 
 def _unknown(encoder: ProductEncoder) -> list[dict[str, str]]:
     """Return lines of products nobody has seen: one with a known category, one without."""
-    lines = [{"prod_code": "NEW-PRODUCT-1"}, {"prod_code": "NEW-PRODUCT-2"}]
+    lines = [{"prod_code": "UNKNOWN-1"}, {"prod_code": "UNKNOWN-2"}]
     for level in encoder.levels[1:]:
         if level in Line.__struct_fields__ and len(encoder.codes[level]):
             lines[0][level] = str(encoder.codes[level][0])

@@ -9,7 +9,13 @@ export function make(tag, properties = {}, ...children) {
   return made;
 }
 
-const percent = (share) => (share >= 0.9995 || share < 0.0005 ? `${Math.round(share * 100)} %` : `${(share * 100).toFixed(1)} %`);
+// One decimal; what is not quite nothing or all is not rounded to it.
+function percent(share) {
+  if (share > 0 && share < 0.001) return "< 0.1 %";
+  if (share < 1 && share > 0.999) return "> 99.9 %";
+  return `${(share * 100).toFixed(1)} %`;
+}
+
 const milliseconds = (time) => `${time < 10 ? time.toFixed(1) : Math.round(time)} ms`;
 
 /** The elements that show `predictions`, and the sentence that is read out. */

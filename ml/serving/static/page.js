@@ -6,6 +6,8 @@ import { answerOf, make } from "./answer.js";
 const SECONDS = 20;
 const element = (id) => document.getElementById(id);
 const entry = () => document.querySelector("[name=entry]:checked").value;
+// What the service calls types, in words.
+const TYPES = { int: "a whole number", float: "a number", str: "text", null: "nothing", array: "a list", object: "fields" };
 let key = ""; // in memory only
 let known = ""; // the model version whose samples are shown
 let asked = 0; // an answer that is not the last one's is dropped
@@ -30,17 +32,18 @@ async function ask(path, options = {}) {
   return { status: response.status, value, took };
 }
 
-/** Fetch what the model knows, and whether that worked; `first` also fills the form. */
-async function loadSamples(first) {
+/** Fetch what the model knows, for the first time also into the form; say whether that worked. */
+async function loadSamples() {
+  const first = element("all").disabled;
   try {
     const { status, value } = await ask("samples");
-    if (status !== 200) return refuse(status, value.error ?? {}, first);
+    if (status !== 200) return refuse(status, value.error ?? {}, { retry: first });
     known = value.model_version;
     showVersion(known);
     offer(value.categories);
     element("samples").replaceChildren(...value.samples.map(sampleButton));
     if (first) fillForm(value.samples[0].basket);
-    element("all").disabled = false;
+    element("all").disabled = element("all").hidden = false;
     clearFaults();
     return true;
   } catch (error) {
@@ -66,7 +69,7 @@ async function predict() {
     const { baskets, body } = entry() === "text" ? readText(element("text").value) : fromForm();
     const { status, value, took } = await ask("predict?explain=true", { method: "POST", body, headers: { "content-type": "application/json" } });
     if (turn !== asked) return;
-    if (status !== 200) refuse(status, value.error ?? {}, false);
+    if (status !== 200) refuse(status, value.error ?? {});
     else show(value, { took, baskets });
   } catch (error) {
     if (turn !== asked) return;
@@ -91,11 +94,12 @@ function show(value, { took, baskets }) {
   showVersion(predictions[0].model_version);
   if (element("result").getBoundingClientRect().top > window.innerHeight * 0.6) element("result").scrollIntoView({ behavior: "smooth" });
   // Another model took over: its samples are others.
-  if (predictions[0].model_version !== known) loadSamples(false);
+  if (predictions[0].model_version !== known) loadSamples();
 }
 
 /** Show what the service refused, at the field it names. */
-function refuse(status, { message = `HTTP ${status}`, field }, retry) {
+function refuse(status, { message: told = `HTTP ${status}`, field }, { retry = false } = {}) {
+  const message = told.replace(/`(\w+)`/g, (_, name) => TYPES[name] ?? name);
   if (status === 401) {
     element("access").hidden = false;
     mark(element("key"), message);
@@ -105,7 +109,7 @@ function refuse(status, { message = `HTTP ${status}`, field }, retry) {
     mark(element("text"), field ? `${field}: ${message}` : message);
     return complain(field ? `${field}: ${message}` : message);
   }
-  const { input, words } = field === undefined ? {} : placeOf({ field, message });
+  const { input, words } = field === undefined ? {} : placeOf({ field, message: told });
   if (input) mark(input, message);
   complain(words ? `${words}: ${message}` : message, { retry });
 }
@@ -132,8 +136,10 @@ function clearFaults() {
 }
 
 function complain(message, { retry = false } = {}) {
+  // Nothing is known yet to fill the form with.
+  element("all").hidden = element("all").disabled;
   const again = make("button", { type: "button" }, "Try again");
-  again.addEventListener("click", () => loadSamples(true));
+  again.addEventListener("click", () => loadSamples());
   element("alert").replaceChildren(message, " ", ...(retry ? [again] : []));
   element("alert").hidden = false;
   element("said").textContent = "";
@@ -155,6 +161,7 @@ function showVersion(version) {
 
 function writeText() {
   element("text").value = JSON.stringify(readForm(), null, 2);
+  element("text").setSelectionRange(0, 0);
 }
 
 function switchEntry() {
@@ -190,10 +197,11 @@ element("access-form").addEventListener("submit", async (event) => {
   clearFaults();
   // A header takes no other characters.
   key = element("key").value.replace(/[^\x21-\x7e]/g, "");
-  if (await loadSamples(element("all").disabled)) element("samples").querySelector("button").focus();
+  if (await loadSamples()) element("samples").querySelector("button").focus();
 });
 
 if (document.documentElement.dataset.key === "asked") {
   element("access").hidden = false;
+  element("all").hidden = true;
   element("key").focus();
-} else loadSamples(true);
+} else loadSamples();

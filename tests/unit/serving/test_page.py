@@ -67,8 +67,8 @@ def test_one_unknown_product_falls_back_on_its_category_and_one_on_the_prior(pre
     (answer,) = predictor.predict([convert(unknown.basket, Basket)], explain=True)
     says = {each.prod_code: list(each.says.values()) for each in answer.reasons or () if not each.known}
 
-    assert says["NEW-PRODUCT-1"] == pytest.approx(encoder.vectors["prod_code_10"][0, :3])
-    assert says["NEW-PRODUCT-2"] == pytest.approx(encoder.prior[:3])
+    assert says["UNKNOWN-1"] == pytest.approx(encoder.vectors["prod_code_10"][0, :3])
+    assert says["UNKNOWN-2"] == pytest.approx(encoder.prior[:3])
 
 
 def test_a_model_without_products_offers_the_example(predictor: Predictor) -> None:
