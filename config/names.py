@@ -18,10 +18,17 @@ RUNS: Final = "runs"
 VALIDATION: Final = "validation"
 MODELS: Final = "models"
 REGISTRY: Final = "registry"
-# Below the registry's folder of a use case: which version serves.
-CHAMPION: Final = "champion.json"
 # Predictions as the service made them, by day.
 CAPTURED: Final = "captured"
+AUDIT: Final = "audit"
+
+# The file of a bundle that says what it is.
+MANIFEST: Final = "manifest.json"
+
+# Files of the registry: the ledger of what serves, and the descriptors of releases.
+CHAMPION: Final = "champion.json"
+DEPLOYMENTS: Final = "deployments"
+LATEST: Final = "latest.json"
 
 # Partition columns of silver and gold, in lower case as Glue and Athena want them.
 WEEK_PARTITION: Final = "shop_week"
@@ -91,4 +98,6 @@ MODEL_VERSION_VARIABLE: Final = "MODEL_VERSION"
 # Its value before anything is released.
 NO_VERSION: Final = "none"
 MODEL_VERSION_LABEL: Final = "model-version"
+# The annotation of the Deployment that says by which revision of the ledger it was changed last.
+LEDGER_REVISION: Final = "mlops/ledger-revision"
 DEPLOYERS_GROUP: Final = "mlops-deployers"

@@ -16,19 +16,19 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from config.names import MANIFEST
 from ml.errors import ModelError
 from ml.features.baskets import Baskets
 from ml.features.encoder import ProductEncoder
 from ml.features.vector import BasketFeatures, FeatureVector, Matrix
 from ml.files import fingerprint, read_json, sha256_of, write_json
 
-MODEL, ENCODER, VECTOR, PARITY, REFERENCE, MANIFEST = (
+MODEL, ENCODER, VECTOR, PARITY, REFERENCE = (
     "model.onnx",
     "encoder.json",
     "vector.json",
     "parity.json",
     "reference.json",
-    "manifest.json",
 )
 PARITY_TOLERANCE = 1e-5
 SCORING_ROWS = 50_000

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from ml.bundle import MANIFEST
+from config.names import MANIFEST
 from ml.files import read_json, sha256_of, write_json
 from tests.models import train_bundle
 from tests.shared import made_once

@@ -12,14 +12,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from config.names import CHAMPION, MODELS, REGISTRY, ModelStatus
-from ml.bundle import MANIFEST, read_manifest
+from config.names import CHAMPION, DEPLOYMENTS, LATEST, MANIFEST, MODELS, REGISTRY, ModelStatus
+from ml.bundle import read_manifest
 from ml.errors import ModelError
 from ml.files import new_folder, read_json, sha256_of, write_json
 from ml.use_case import UseCase
-
-DEPLOYMENTS = "deployments"
-LATEST = "latest.json"
 
 
 @dataclass(frozen=True)
@@ -100,7 +97,9 @@ class LocalRegistry:
     def champion(self) -> str | None:
         """Return the version that serves, if any."""
         path = self._records / CHAMPION
-        return str(read_json(path)["version"]) if path.is_file() else None
+        version = read_json(path)["version"] if path.is_file() else None
+        # The cloud's ledger is there before its first champion is.
+        return None if version is None else str(version)
 
     def approve(self, version: str, *, by: str, reason: str, now: datetime) -> dict[str, Any]:
         """Approve a version and make it the champion.

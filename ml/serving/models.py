@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from config.names import ARTIFACTS, CHAMPION, MODELS, NO_VERSION, REGISTRY
-from ml.bundle import MANIFEST, check_file, parse_manifest
+from config.names import ARTIFACTS, CHAMPION, MANIFEST, MODELS, NO_VERSION, REGISTRY
+from ml.bundle import check_file, parse_manifest
 from ml.errors import ModelError, StoreError
 from ml.files import new_file, sha256_of
 from ml.serving.ports import MODELS as ADAPTERS
@@ -88,13 +88,14 @@ class Champion:
         """Return the champion's version."""
         place = f"{self.address}/{self.pointer}"
         text = self.files.read(self.pointer)
-        if text is None:
-            raise StoreError(f"{place}: there is no champion; approve a version first (mlops models approve)")
         try:
-            version = str(json.loads(text)["version"])
+            # The ledger of releases is there, with no version, while the first one is under way.
+            version = None if text is None else json.loads(text)["version"]
         except (ValueError, KeyError, TypeError) as error:
             raise ModelError(f"{place}: names no version") from error
-        return _plain(version, place=place)
+        if version is None:
+            raise StoreError(f"{place}: there is no champion; approve a version first (mlops models approve)")
+        return _plain(str(version), place=place)
 
     def bundle(self, version: str) -> Path:
         """Return the folder of that version."""

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ml.bundle import ENCODER, MANIFEST, MODEL, PARITY, VECTOR, Bundle, read_manifest
+from config.names import MANIFEST
+from ml.bundle import ENCODER, MODEL, PARITY, VECTOR, Bundle, read_manifest
 from ml.errors import ModelError
 from ml.files import read_json, sha256_of, write_json
 from tests.baskets import draw_baskets

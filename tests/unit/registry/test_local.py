@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from config.names import ModelStatus
-from ml.bundle import MANIFEST, Bundle
+from config.names import MANIFEST, ModelStatus
+from ml.bundle import Bundle
 from ml.errors import ModelError
 from ml.files import read_json, sha256_of
 from ml.registry import local

@@ -76,7 +76,7 @@ class FeaturesOfTheFinalEncoder(EncoderSet):
 
 
 class SingleFoldExclusion(EncoderSet):
-    def training_features(self, baskets: Baskets, folds: Folds, *, without: int | None = None) -> FeatureRows:  # noqa: ARG002  the leak
+    def training_features(self, baskets: Baskets, folds: Folds, *, without: int | None = None) -> FeatureRows:
         return super().training_features(baskets, folds)
 
 

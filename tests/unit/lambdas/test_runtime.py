@@ -1,0 +1,79 @@
+"""The frame of a handler: events and the environment are checked, and both are told by name."""
+
+import json
+from dataclasses import dataclass
+
+import pytest
+
+from lambdas.common.errors import EventError, SettingsError
+from lambdas.common.runtime import handler_of
+from lambdas.common.settings import ReleaseSettings
+from lambdas.deploy.handler import Deploy
+from lambdas.rollout.handler import Rollout, handler, rollout
+from tests.flow import SETTINGS, Cluster, Tools
+
+ENVIRONMENT = {f"MLOPS_{name.upper()}": str(value) for name, value in SETTINGS.as_json().items()}
+
+
+@dataclass
+class Context:
+    """What Lambda tells of an invocation."""
+
+    function_name: str = "rollout"
+    memory_limit_in_mb: int = 256
+    invoked_function_arn: str = "arn:aws:lambda:ap-southeast-1:111111111111:function:rollout"
+    aws_request_id: str = "request-1"
+
+
+def test_settings_come_from_the_environment() -> None:
+    assert ReleaseSettings.of({**ENVIRONMENT, "PATH": "/bin"}) == SETTINGS
+
+
+def test_what_is_missing_or_wrong_in_the_environment_is_named() -> None:
+    wrong = {**ENVIRONMENT, "MLOPS_RELEASE_LIMIT_SECONDS": "soon"}
+    del wrong["MLOPS_BUCKET"]
+
+    with pytest.raises(SettingsError, match=r"MLOPS_BUCKET: Field required; MLOPS_RELEASE_LIMIT_SECONDS: Input"):
+        ReleaseSettings.of(wrong)
+
+
+def test_a_handler_answers_json_and_logs_what_was_asked(cloud: object, capsys: pytest.CaptureFixture[str]) -> None:
+    tools = Tools(Cluster("v1"))
+
+    answer = handler_of("a-look", Rollout, rollout, lambda: tools)({"version": "v1"}, Context())  # type: ignore[arg-type]
+
+    assert answer["status"] == "progressing"
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["message"] for line in lines] == ["asked", "answered"]
+    assert lines[0]["asked"] == {"version": "v1"}
+    assert {line["service"] for line in lines} == {"a-look"}
+    assert {line["function_request_id"] for line in lines} == {"request-1"}
+
+
+@pytest.mark.parametrize(
+    ("event", "fault"),
+    [
+        ({}, "Rollout: version: Field required"),
+        ({"version": "v1/../v2"}, "Rollout: version: String should match pattern"),
+        ({"version": "v1", "versoin": "v2"}, "Rollout: versoin: Extra inputs are not permitted"),
+    ],
+)
+def test_a_wrong_event_is_refused_by_the_name_of_the_field(event: dict[str, str], fault: str) -> None:
+    with pytest.raises(EventError, match=fault):
+        handler(event, Context())  # type: ignore[arg-type]
+
+
+def test_a_time_without_its_zone_is_refused() -> None:
+    event = Deploy.model_validate(
+        {
+            "key": "k",
+            "at": "2026-03-02T10:00:00.123Z",
+            "by": "x",
+            "reason": "y",
+            "version": "v1",
+            "package": "arn:aws:sagemaker:ap-southeast-1:111111111111:model-package/g/1",
+        }
+    )
+
+    with pytest.raises(ValueError, match="timezone"):
+        Deploy.model_validate({**event.as_json(), "at": "2026-03-02T10:00:00"})
