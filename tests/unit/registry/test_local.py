@@ -9,7 +9,7 @@ import pytest
 from config.names import MANIFEST, ModelStatus
 from ml.bundle import Bundle
 from ml.errors import ModelError
-from ml.files import read_json, sha256_of
+from ml.files import read_json, sha256_of, write_json
 from ml.registry import local
 from ml.registry.local import LocalRegistry
 from tests.models import small, train_bundle
@@ -214,6 +214,14 @@ def test_approving_moves_the_champion_and_remembers_who_and_why(
         "previous": candidates.versions[0],
         "since": "2026-03-02T10:30:00+00:00",
     }
+
+
+def test_a_ledger_from_before_the_first_promotion_names_no_champion(registry: LocalRegistry) -> None:
+    pointer = registry.artifacts / "registry" / small().name / "champion.json"
+    pointer.parent.mkdir(parents=True)
+    write_json(pointer, {"version": None, "release": {"version": "v1"}})
+
+    assert registry.champion() is None
 
 
 def test_approving_an_earlier_version_brings_it_back(registry: LocalRegistry, candidates: Candidates) -> None:

@@ -67,6 +67,17 @@ def test_a_pointer_that_names_no_version_is_refused(lake: Lake, pointer: str) ->
         models.wanted()
 
 
+def test_a_lake_whose_first_release_is_under_way_has_no_champion(lake: Lake) -> None:
+    lake.promote("v1")
+    models = at(lake.root)
+    (path,) = lake.root.rglob("champion.json")
+    path.write_text('{"version": null, "release": {"version": "v1"}}')
+
+    assert models is not None
+    with pytest.raises(StoreError, match="there is no champion"):
+        models.wanted()
+
+
 def test_an_address_that_nothing_serves_is_named_with_what_is_there() -> None:
     with pytest.raises(SettingsError, match=r"gopher: no adapter for it is installed \(mlops.models\); there is: "):
         at("gopher://bundle")
