@@ -46,9 +46,8 @@ class Page:
         self._slot = slot
         self._keys = keys
         self._files = {path.name: path.read_bytes() for path in _FOLDER.iterdir() if path.suffix in _TYPES}
-        if keys.asked:
-            self._files["index.html"] = self._files["index.html"].replace(_KEY_NOT_ASKED, _KEY_ASKED)
-        self._made: tuple[Predictor, bytes] | None = None
+        # Of a model's version, not of the model: one that was replaced is to be let go.
+        self._made = ("", b"")
 
     def router(self) -> APIRouter:
         """Return the routes."""
@@ -56,11 +55,13 @@ class Page:
 
         @router.get("/", include_in_schema=False)
         async def page() -> Response:
-            return self._file("index.html")
+            content = self._files["index.html"]
+            return _file("index.html", content.replace(_KEY_NOT_ASKED, _KEY_ASKED) if self._keys.asked else content)
 
         @router.get("/static/{name}", include_in_schema=False)
         async def file(name: str) -> Response:
-            return self._file(name)
+            content = self._files.get(name)
+            return _file(name, content) if content is not None else _refusal(404, "no such file")
 
         @router.get("/samples", tags=["page"], summary="Baskets to try, of products that the model knows")
         def samples(request: Request) -> Response:
@@ -77,18 +78,17 @@ class Page:
 
         return router
 
-    def _file(self, name: str) -> Response:
-        content = self._files.get(name)
-        if content is None:
-            return _refusal(404, "no such file")
-        return Response(content, media_type=_TYPES[Path(name).suffix], headers=_HEADERS)
-
     def _samples(self, predictor: Predictor) -> bytes:
         """Return the samples of ``predictor``; they are made once for each model."""
-        made = self._made
-        if made is None or made[0] is not predictor:
-            made = self._made = (predictor, msgspec.json.encode(make_samples(predictor)))
-        return made[1]
+        version, made = self._made
+        if version != predictor.version:
+            made = msgspec.json.encode(make_samples(predictor))
+            self._made = (predictor.version, made)
+        return made
+
+
+def _file(name: str, content: bytes) -> Response:
+    return Response(content, media_type=_TYPES[Path(name).suffix], headers=_HEADERS)
 
 
 def _refusal(status: int, message: str) -> Response:

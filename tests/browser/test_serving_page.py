@@ -1,18 +1,17 @@
 """The service's own page, on a real server: what a person sees, by mouse, by keys and on a telephone."""
 
 import json
-import os
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.integration.test_serve import ask, serving
+from tests.integration.runs import command
+from tests.integration.service import ask, free_port, serving, serving_by
 from tests.models import train_bundle
 
 KEY = "a-key-of-enough-length"
@@ -51,9 +50,9 @@ def port(bundle: Path) -> Iterator[int]:
 @pytest.fixture(scope="module")
 def guarded(bundle: Path) -> Iterator[int]:
     """The port of a service that asks for a key."""
-    with ExitStack() as running:
-        with patch.dict(os.environ, {"MLOPS_API_KEYS": KEY}):
-            port, _ = running.enter_context(serving("--model", bundle))
+    port = free_port()
+    asked = command("serve", "--port", str(port), "--model", str(bundle))
+    with serving_by(asked, port=port, environment={"MLOPS_API_KEYS": KEY}):
         yield port
 
 

@@ -1,9 +1,7 @@
 """The page's files and the baskets it offers."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from msgspec import convert
@@ -16,31 +14,10 @@ from ml.serving.predictor import Predictor
 from ml.serving.samples import make_samples
 from ml.serving.settings import ServiceSettings
 from ml.serving.slot import ModelSlot
-from tests.asgi import Answer, send_request
-from tests.models import train_bundle
+from tests.asgi import send_request
+from tests.unit.serving.conftest import Ask
 
 KEY = "a-key-of-enough-length"
-Get = Callable[..., Answer]
-
-
-@pytest.fixture(scope="module")
-def predictor(tmp_path_factory: pytest.TempPathFactory) -> Predictor:
-    folder = tmp_path_factory.mktemp("bundle") / "model"
-    train_bundle(folder)
-    return Predictor.load(folder)
-
-
-@pytest.fixture
-def get(predictor: Predictor) -> Get:
-    """Ask a service that holds a model, or ``slot``, and asks for ``keys``."""
-
-    def send(path: str, *, keys: tuple[str, ...] = (), slot: ModelSlot | None = None, **options: Any) -> Answer:
-        observations = Observations(environment="test", write=lambda _: None, clock=lambda: 0.0)
-        held = slot if slot is not None else ModelSlot(predictor)
-        service = Service(held, settings=ServiceSettings(api_keys=keys), observations=observations)
-        return asyncio.run(send_request(service, "GET", path, **options))
-
-    return send
 
 
 def predicted(predictor: Predictor) -> dict[str, Prediction]:
@@ -81,11 +58,11 @@ def test_a_model_without_products_offers_the_example(predictor: Predictor) -> No
     assert sample.basket == EXAMPLE
 
 
-def test_samples_ask_for_the_key_and_follow_the_model(get: Get, predictor: Predictor) -> None:
-    assert get("/samples").json()["model_version"] == predictor.version
-    assert get("/samples", keys=(KEY,)).status == 401
-    assert get("/samples", keys=(KEY,), headers={"x-api-key": KEY}).status == 200
-    refused = get("/samples", slot=ModelSlot())
+def test_samples_ask_for_the_key_and_follow_the_model(ask: Ask, predictor: Predictor) -> None:
+    assert ask(method="GET", path="/samples").json()["model_version"] == predictor.version
+    assert ask(method="GET", path="/samples", limits={"api_keys": [KEY]}).status == 401
+    assert ask(method="GET", path="/samples", limits={"api_keys": [KEY]}, headers={"x-api-key": KEY}).status == 200
+    refused = ask(method="GET", path="/samples", slot=ModelSlot())
     assert (refused.status, refused.json()) == (503, {"error": {"message": "no model is loaded yet"}})
 
 
@@ -100,8 +77,8 @@ def test_samples_ask_for_the_key_and_follow_the_model(get: Get, predictor: Predi
         ("/static/icon.svg", "image/svg+xml"),
     ],
 )
-def test_files_come_without_a_key_and_with_a_policy(get: Get, path: str, kind: str) -> None:
-    answer = get(path, keys=(KEY,))
+def test_files_come_without_a_key_and_with_a_policy(ask: Ask, path: str, kind: str) -> None:
+    answer = ask(method="GET", path=path, limits={"api_keys": [KEY]})
     policy = dict(part.strip().split(" ", 1) for part in answer.headers["content-security-policy"].split(";"))
 
     assert (answer.status, answer.headers["content-type"]) == (200, kind)
@@ -111,10 +88,16 @@ def test_files_come_without_a_key_and_with_a_policy(get: Get, path: str, kind: s
 
 
 @pytest.mark.parametrize("name", ["page.py", "../page.py", "..%2Fpage.py", "", "page.css.map"])
-def test_no_other_file_is_served(get: Get, name: str) -> None:
-    assert get(f"/static/{name}").status == 404
+def test_no_other_file_is_served(ask: Ask, name: str) -> None:
+    assert ask(method="GET", path=f"/static/{name}").status == 404
 
 
-def test_the_page_says_whether_a_key_is_asked_for(get: Get) -> None:
-    assert b'data-key="not asked"' in get("/").body
-    assert b'data-key="asked"' in get("/", keys=(KEY,)).body
+def test_the_page_says_whether_a_key_is_asked_for_now(observations: Observations) -> None:
+    service = Service(ModelSlot(), settings=ServiceSettings(), observations=observations)
+
+    def page() -> bytes:
+        return asyncio.run(send_request(service, "GET", "/")).body
+
+    assert b'data-key="not asked"' in page()
+    service.keys.replace([KEY])
+    assert b'data-key="asked"' in page()
