@@ -33,6 +33,16 @@ lock: ## write the lock files anew (one per dependency group)
 compile = $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --python-version 3.11 --no-sources --custom-compile-command 'make lock' $(1)
 
+# Other projects' clients and servers live in environments of their own, since they do not fit ours.
+.PHONY: lock-peers
+lock-peers: ## write the lock file of the peers that make protocols asks
+	$(subst make lock,make lock-peers,$(call compile,requirements/peers/protocols.in -o requirements/peers/protocols.txt))
+
+.peers/%/.installed: requirements/peers/%.txt | $(STAMP)
+	$(UV) venv --quiet --clear --python '>=3.11,<3.14' .peers/$*
+	$(UV) pip sync --quiet --python .peers/$*/bin/python --require-hashes $<
+	@touch $@
+
 .PHONY: uv
 uv: ## install uv with pip where it is missing (build machines)
 	@command -v $(UV) >/dev/null || python3 -m pip install --quiet uv==$(UV_VERSION)
@@ -172,6 +182,10 @@ docs-check: setup ## fail where these pages are not what the app says now
 manifests: setup ## apply the Kubernetes manifests to a real API server (two to three minutes)
 	$(BIN)/pytest -m control_plane
 
+.PHONY: protocols
+protocols: setup .peers/protocols/.installed ## ask the service by the clients of KServe, Triton, MLflow and SageMaker
+	$(BIN)/pytest -m protocols tests/protocols
+
 .PHONY: mutations
 mutations: setup ## break the templates in every named way; the suite must catch each (about ten minutes)
 	$(BIN)/python -m tests.stacks.mutations
@@ -186,4 +200,4 @@ bench-model: setup ## quality, time and memory on the real files in DATA (defaul
 
 .PHONY: clean
 clean: ## remove everything that was made here
-	rm -rf $(VENV) node_modules cdk.out out build dist .coverage* htmlcov .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .peers node_modules cdk.out out build dist .coverage* htmlcov .pytest_cache .mypy_cache .ruff_cache
