@@ -113,14 +113,14 @@ ENV ?= dev
 CDK = $(WITH_NODE) node_modules/.bin/cdk
 PLACE := $(if $(PREFIX),prefix=$(PREFIX)) $(if $(ACCOUNT),account=$(ACCOUNT)) $(if $(REGION),region=$(REGION))
 CHANGES = $(PLACE:%=--%)
-CONTEXT = $(PLACE:%=-c %)
+CONTEXT = $(PLACE:%=-c %) -c revision=$(REVISION)
 APPROVAL = --require-approval $(if $(YES),never,broadening)
 # Not cdk.out: what `make synth` made is for the pipeline.
 OUT = --output out/cdk/$(ENV)
 
 .PHONY: synth
 synth: setup ## all environments and delivery into cdk.out, rules checked: no network, no credentials
-	$(BIN)/python -m operations.synth $(CHANGES)
+	$(BIN)/python -m operations.synth $(CHANGES) --revision $(REVISION)
 
 .PHONY: doctor
 doctor: cli ## versions, credentials, bootstrap, quotas for ENV, and what to do about each

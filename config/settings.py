@@ -103,6 +103,9 @@ class LakeSettings(Frozen):
     transfer_acceleration: bool
 
 
+TaggedImage = Annotated[str, Field(pattern=r"^\S+:[\w.-]+$")]
+
+
 class RegistrySettings(Frozen):
     """How many images a repository keeps, and where images of others come from."""
 
@@ -114,8 +117,9 @@ class RegistrySettings(Frozen):
     eks_images: str
     # The registry of the Kubernetes project's own images.
     kubernetes_images: str = "registry.k8s.io"
-    # An image for the jobs, ready with its tag. None: it is built in CodeBuild from this repository.
-    jobs_image: Annotated[str, Field(pattern=r"^\S+:[\w.-]+$")] | None = None
+    # Images for the jobs and the API, ready with their tags. None: built in CodeBuild from this repository.
+    jobs_image: TaggedImage | None = None
+    api_image: TaggedImage | None = None
 
 
 class NodeGroupSettings(Frozen):

@@ -17,6 +17,7 @@ from jsii.errors import JSIIError
 from operations.options import changes, changes_parser, finish
 from operations.synthesis import flags
 from stacks.assembly import ALL, build_app
+from stacks.constructs.image_build import REVISION
 
 ROOT = Path(__file__).parents[1]
 OUTPUT = ROOT / "cdk.out"
@@ -78,8 +79,10 @@ def summary(folder: Path) -> Iterator[str]:
 
 def main() -> int:
     """Synthesize, and print what came of it."""
-    arguments = changes_parser(__doc__, "synth").parse_args()
-    found = synthesize_all(OUTPUT, changes(arguments))
+    parser = changes_parser(__doc__, "synth")
+    parser.add_argument("--revision", default="", help="commit that images are tagged with")
+    arguments = parser.parse_args()
+    found = synthesize_all(OUTPUT, {**changes(arguments), REVISION: arguments.revision})
     print("\n".join(summary(OUTPUT)))
     for each in found:
         print(f"\n{each.rule} at {each.construct}\n  {each.description}")

@@ -22,7 +22,8 @@ def build_app(*, rules: bool = True, **options: Any) -> cdk.App:
 
     Context: ``environment`` is one of the environments, whose stacks then stand at the top so that
     ``cdk deploy --all`` deploys them, or ``all``: every environment as a stage, and the delivery pipeline.
-    ``prefix``, ``account`` and ``region`` take the place of the settings' own.
+    ``prefix``, ``account`` and ``region`` take the place of the settings' own. ``revision`` is the commit that
+    images are tagged with.
 
     Raises:
         ConfigError: the context or a settings file has a wrong key or value.

@@ -34,7 +34,7 @@ def build_platform(scope: Construct, settings: EnvironmentSettings) -> Platform:
     data_lake = DataLakeStack(scope, settings, key=security.data_key, access_logs=security.access_logs)
     registry = RegistryStack(scope, settings, key=security.data_key, logs_key=security.operations_key)
     eks = EksStack(scope, settings, vpc=network.vpc, secrets_key=security.cluster_key, logs_key=security.operations_key)
-    monitoring = MonitoringStack(scope, settings, key=security.operations_key)
+    monitoring = MonitoringStack(scope, settings, key=security.operations_key, builds=registry.builds)
 
     data_lake.grant_model_reading(eks.inference_role)
     data_lake.grant_etl(eks.etl_role)

@@ -1,5 +1,7 @@
 """Where images and model versions are registered."""
 
+from collections.abc import Mapping
+
 import aws_cdk as cdk
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_kms as kms
@@ -16,8 +18,11 @@ from stacks.constructs.naming import pin
 class RegistryStack(PlatformStack):
     """Image repositories for jobs and API, images built in CodeBuild, and the model package group.
 
-    ``jobs_image`` is the image of every SageMaker job, with its tag: the settings' own, or the one built here.
+    ``jobs_image`` is the image of every SageMaker job and ``api_image`` that of the prediction API, with their tags:
+    the settings' own, or those built here by the CodeBuild projects ``builds``.
     """
+
+    builds: tuple[str, ...] = ()
 
     def __init__(self, scope: Construct, settings: EnvironmentSettings, *, key: kms.IKey, logs_key: kms.IKey) -> None:
         super().__init__(scope, "registry", settings=settings, description="Image repositories and model registry")
@@ -32,7 +37,12 @@ class RegistryStack(PlatformStack):
         )
         self.models.override_logical_id("ModelPackageGroup")
         self.models.apply_removal_policy(self.removal_policy)
-        self.jobs_image = settings.registry.jobs_image or self._built("jobs", self.training_repository, logs_key).uri
+        own = settings.registry
+        # SageMaker lets only root write where a job's outputs go; the cluster runs the same image as another user.
+        self.jobs_image = own.jobs_image or self._built(
+            "jobs", self.training_repository, logs_key, arguments={"RUN_AS": "0:0"}
+        )
+        self.api_image = own.api_image or self._built("api", self.api_repository, logs_key, arguments={})
 
     def _repository(self, logical_id: str, component: str) -> ecr.Repository:
         """Make a repository whose tags never move, whose images are scanned, and which forgets the oldest."""
@@ -65,7 +75,16 @@ class RegistryStack(PlatformStack):
         pin(repository, logical_id)
         return repository
 
-    def _built(self, name: str, repository: ecr.Repository, logs_key: kms.IKey) -> ImageBuild:
-        return ImageBuild(
-            self, name, repository=repository, key=self._key, logs_key=logs_key, after=("registry", "eks")
+    def _built(self, name: str, repository: ecr.Repository, logs_key: kms.IKey, *, arguments: Mapping[str, str]) -> str:
+        """Have an image built, with arguments for its Dockerfile; return its address."""
+        build = ImageBuild(
+            self,
+            name,
+            repository=repository,
+            key=self._key,
+            logs_key=logs_key,
+            after=("registry", "eks"),
+            arguments=arguments,
         )
+        self.builds += (build.project_name,)
+        return build.uri

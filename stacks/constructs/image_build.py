@@ -1,5 +1,8 @@
 """Images built in CodeBuild from this repository, so that whoever deploys needs no Docker."""
 
+import hashlib
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +22,11 @@ from stacks.constructs.wildcards import allow_pattern
 ROOT: Final = Path(__file__).parents[2]
 _TAG_LENGTH: Final = 16
 _MINUTES: Final = 30
-# Whether the tag is there is asked first: a build that is started twice, or again after a roll-back, does no harm.
+# What the app is told of the commit it is synthesized at, by ``-c revision=``; of a changed working tree there is none.
+REVISION: Final = "revision"
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}")
+# Whether a tag is there is asked first: a build that is started twice, or again after a roll-back, does no harm.
+# A commit's tag is put on the image that is there, be it built at an earlier commit.
 _BUILD_SPEC: Final = {
     "version": 0.2,
     "phases": {
@@ -28,12 +35,18 @@ _BUILD_SPEC: Final = {
             "commands": [
                 """\
 set -e
-if aws ecr describe-images --repository-name "$REPOSITORY" --image-ids "imageTag=$TAG" >/dev/null 2>&1; then
+there() { aws ecr describe-images --repository-name "$REPOSITORY" --image-ids "imageTag=$1" >/dev/null 2>&1; }
+if there "$TAG"; then
   echo "$IMAGE is there"
 else
   aws ecr get-login-password | docker login --username AWS --password-stdin "${IMAGE%%/*}"
-  docker build --file "$DOCKERFILE" --tag "$IMAGE" .
+  docker build --file "$DOCKERFILE" --tag "$IMAGE" --build-arg "REVISION=${REVISION:-unknown}" $ARGUMENTS .
   docker push "$IMAGE"
+fi
+if [ -n "$REVISION" ] && ! there "$REVISION"; then
+  manifest=$(aws ecr batch-get-image --repository-name "$REPOSITORY" --image-ids "imageTag=$TAG" \
+    --query 'images[0].imageManifest' --output text)
+  aws ecr put-image --repository-name "$REPOSITORY" --image-tag "$REVISION" --image-manifest "$manifest" >/dev/null
 fi
 """
             ],
@@ -45,10 +58,11 @@ fi
 class ImageBuild(Construct):
     """Keeps ``repository`` in step with ``images/<name>/Dockerfile`` and the files that it is made of.
 
-    The tag is a hash of those files, which the ``.dockerignore`` beside the Dockerfile lists. The build starts
-    when one of the stacks ``after`` has been deployed, and the deployment does not wait for it: nothing in it
-    runs the image. Rules take a moment to work after they are made, so ``after`` should name a stack that is
-    deployed later too.
+    The tag is a hash of those files, which the ``.dockerignore`` beside the Dockerfile lists, and of ``arguments``,
+    which the Dockerfile is given; the commit, where the app knows it, becomes a second tag. The build starts when
+    one of the stacks ``after`` has been deployed, and the deployment does not wait for it: nothing in it runs the
+    image. Rules take a moment to work after they are made, so ``after`` should name a stack that is deployed later
+    too.
     """
 
     def __init__(
@@ -60,6 +74,7 @@ class ImageBuild(Construct):
         key: kms.IKey,
         logs_key: kms.IKey,
         after: tuple[str, ...],
+        arguments: Mapping[str, str],
     ) -> None:
         super().__init__(stack, f"{name.capitalize()}Image")
         dockerfile = f"images/{name}/Dockerfile"
@@ -70,13 +85,15 @@ class ImageBuild(Construct):
             exclude=_ignored(ROOT / f"{dockerfile}.dockerignore"),
             ignore_mode=cdk.IgnoreMode.DOCKER,
         )
-        self.tag = source.asset_hash[:_TAG_LENGTH]
+        given = " ".join(f"--build-arg {argument}={value}" for argument, value in arguments.items())
+        self.tag = hashlib.sha256(f"{source.asset_hash} {given}".encode()).hexdigest()[:_TAG_LENGTH]
         self.uri = repository.repository_uri_for_tag(self.tag)
-        project_name = stack.settings.name(f"{name}-image")
+        self.project_name = stack.settings.name(f"{name}-image")
+        revision = str(stack.node.try_get_context(REVISION) or "")
         log_group = EncryptedLogGroup(
             self,
             f"{name.capitalize()}ImageLog",
-            name=f"/aws/codebuild/{project_name}",
+            name=f"/aws/codebuild/{self.project_name}",
             key=logs_key,
             days=stack.settings.registry.build_log_days,
             removal_policy=stack.removal_policy,
@@ -86,14 +103,17 @@ class ImageBuild(Construct):
             "REPOSITORY": repository.repository_name,
             "TAG": self.tag,
             "DOCKERFILE": dockerfile,
+            "ARGUMENTS": given,
             "DOCKER_BUILDKIT": "1",
             # SageMaker takes an image, not an index of an image and its attestations.
             "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
         }
+        if _COMMIT.fullmatch(revision):
+            variables["REVISION"] = revision
         self.project = codebuild.CfnProject(
             self,
             "Project",
-            name=project_name,
+            name=self.project_name,
             description=f"Builds {dockerfile} of this repository",
             service_role=self._role(source, repository=repository, log_group=log_group).role_arn,
             encryption_key=key.key_arn,
@@ -142,6 +162,7 @@ class ImageBuild(Construct):
         _allow(
             role,
             "ecr:BatchCheckLayerAvailability",
+            "ecr:BatchGetImage",
             "ecr:CompleteLayerUpload",
             "ecr:DescribeImages",
             "ecr:InitiateLayerUpload",

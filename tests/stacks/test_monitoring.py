@@ -1,12 +1,14 @@
 """Alerts and the budget."""
 
 import json
+import re
 from typing import Any
 
 import pytest
 
 from config.settings import load_environment
 from tests.stacks.assembly import ENVIRONMENTS, environment
+from tests.stacks.policies import Account, allows
 
 environments = pytest.mark.parametrize("name", ENVIRONMENTS)
 
@@ -73,3 +75,27 @@ def test_the_budget_waits_until_it_may_publish(name: str) -> None:
     policies = environment(name).resources("AWS::SNS::TopicPolicy", component="monitoring")
 
     assert set(policies) <= set(budget["DependsOn"])
+
+
+@environments
+def test_an_image_build_that_does_not_succeed_is_told_by_a_role_that_may_do_that_alone(name: str) -> None:
+    account = Account(environment(name))
+    (rule,) = account.properties("AWS::Events::Rule", component="monitoring").values()
+    detail, (target,) = rule["EventPattern"]["detail"], rule["Targets"]
+    projects = account.properties("AWS::CodeBuild::Project", component="registry").values()
+    role = account.of_role("FailedBuildsRole", component="monitoring")
+
+    assert set(detail["project-name"]) == {each["Name"] for each in projects} != set()
+    assert set(detail["build-status"]) == {"FAILED", "FAULT", "STOPPED", "TIMED_OUT"}
+    assert target["RoleArn"].startswith("<FailedBuildsRole")
+    assert allows(role, "sns:Publish", target["Arn"])
+    assert not allows(role, "sns:Publish", f"{target['Arn']}-other")
+    assert not allows(role, "sns:Subscribe", target["Arn"])
+
+
+def test_the_message_of_a_failed_build_is_filled_in_from_the_event() -> None:
+    (rule,) = Account(environment("dev")).properties("AWS::Events::Rule", component="monitoring").values()
+    transformer = rule["Targets"][0]["InputTransformer"]
+
+    assert set(re.findall(r"<(\w+)>", transformer["InputTemplate"])) == set(transformer["InputPathsMap"])
+    assert isinstance(json.loads(transformer["InputTemplate"]), str)

@@ -260,7 +260,7 @@ def test_the_longest_prefix_still_gives_a_name_that_s3_takes(name: str, componen
     [
         ("security", {"AccessLogs", "ApiKey", "ClusterKey", "DataKey", "OperationsKey", "TrailBucket"}),
         ("data-lake", {"BasketFeatureGroup", "CatalogueDatabase", "Lake", "QueryResults"}),
-        ("registry", {"ApiRepository", "JobsImageLog", "ModelPackageGroup", "TrainingRepository"}),
+        ("registry", {"ApiImageLog", "ApiRepository", "JobsImageLog", "ModelPackageGroup", "TrainingRepository"}),
     ],
 )
 def test_what_holds_state_keeps_its_logical_id(name: str, component: str, expected: set[str]) -> None:
