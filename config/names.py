@@ -101,3 +101,27 @@ MODEL_VERSION_LABEL: Final = "model-version"
 # The annotation of the Deployment that says by which revision of the ledger it was changed last.
 LEDGER_REVISION: Final = "mlops/ledger-revision"
 DEPLOYERS_GROUP: Final = "mlops-deployers"
+
+
+class MonitoringMetric(StrEnum):
+    """What the monitoring job finds, as CloudWatch metrics. The two last are 1 for worse and 0 for ok.
+
+    Where there is not enough data, there is no value: an alarm treats it as not breaching.
+    """
+
+    PREDICTIONS = "Predictions"
+    LABELLED_BASKETS = "LabelledBaskets"
+    LABEL_COVERAGE = "LabelCoverage"
+    LABEL_DELAY_WEEKS = "LabelDelayWeeks"
+    ACCURACY = "Accuracy"
+    MACRO_F1 = "MacroF1"
+    INPUT_DRIFT = "InputDrift"
+    PREDICTION_DRIFT = "PredictionDrift"
+    UNSEEN_PRODUCTS = "UnseenProductShare"
+    QUALITY_WORSE = "QualityWorse"
+    DRIFT_WORSE = "DriftWorse"
+
+
+# Dimensions of these metrics.
+MODEL_VERSION_DIMENSION: Final = "ModelVersion"
+FEATURE_DIMENSION: Final = "Feature"

@@ -107,6 +107,21 @@ class Gate(Frozen):
     approval: Literal["automatic", "manual"]
 
 
+class Monitoring(Frozen):
+    """When a model that serves is worse than it promised, or its input no longer what it learnt from.
+
+    A look takes the newest whole weeks, as few as hold ``minimum_baskets`` and at most ``most_weeks``. Accuracy
+    and macro F1 may lie ``max_drop`` below the hold-out's; drift is PSI; ``unseen_share`` is of product lines.
+    """
+
+    minimum_baskets: int = Field(gt=0)
+    most_weeks: int = Field(ge=1)
+    max_drop: Share
+    input_psi: Positive
+    prediction_psi: Positive
+    unseen_share: Share
+
+
 class Business(Frozen):
     """Assumptions behind the business figures; money in ``currency``."""
 
@@ -154,6 +169,7 @@ class UseCase(Frozen):
     candidates: dict[ModelName, Candidate]
     search_rows: int = Field(gt=0)
     gate: Gate
+    monitoring: Monitoring
     slices: tuple[str, ...]
     business: Business
     deployment: Deployment

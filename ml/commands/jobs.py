@@ -1,4 +1,4 @@
-"""The jobs as commands: run, etl, encode, train, evaluate, score."""
+"""The jobs as commands: run, etl, encode, train, evaluate, score, monitor."""
 
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -254,6 +254,46 @@ def score(
     for reason, count in scored.dropped.items():
         say(f"  dropped {count:,} lines: {reason}")
     say(f"  {target}")
+
+
+@app.command()
+def monitor(
+    captured: Annotated[Path | None, typer.Option(help="Folder of captured predictions (JSON lines).")] = None,
+    labels: Annotated[Path | None, typer.Option(help="A lake, its silver layer, or a folder of weekly files.")] = None,
+    bundles: Annotated[
+        Path | None, typer.Option("--reference", help="A bundle, a folder of bundles, or a lake: what was promised.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Folder for monitoring.json and the report.")] = None,
+    use_case: UseCaseName = DEFAULT_USE_CASE,
+) -> None:
+    """Judge the models that served: captured predictions against labels that came later.
+
+    In a SageMaker Processing job: inputs captured, labels and reference, output monitoring. Exit code 0 whatever the
+    answer is: it is in monitoring.json.
+
+    Example:
+
+        mlops monitor --captured captured --labels lake --reference lake --output monitoring
+    """
+    from ml.jobs.monitor import monitor as judge
+    from ml.monitoring.report import PAGE
+
+    box = container()
+    folder = box.output("monitoring", output)
+    found = judge(
+        captured=box.channel("captured", captured),
+        labels=box.channel("labels", labels),
+        bundles=box.channel("reference", bundles),
+        output=folder,
+        use_case=chosen_use_case(use_case),
+    )
+    for each in found.versions:
+        say(f"  {each.version}{' (serves)' if each.current else ''}: quality {each.quality}, drift {each.drift}")
+        for check in each.checks:
+            say(f"    {check.answer}: {check.sentence}")
+    for reason, count in found.intake.refused.items():
+        say(f"  refused {count:,} lines: {reason}")
+    say(f"  report: {folder / PAGE}")
 
 
 def _show_run(record: dict[str, Any], workdir: Path) -> None:

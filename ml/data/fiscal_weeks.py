@@ -30,5 +30,10 @@ def monday_of(week: int) -> date:
     return _ANCHOR_MONDAY + timedelta(weeks=weeks_since_anchor(week))
 
 
+def week_of_day(day: date) -> int:
+    """Return the week that ``day`` falls in."""
+    return week_after(_ANCHOR_WEEK, (day - _ANCHOR_MONDAY).days // 7)
+
+
 def _ordinal(week: int) -> int:
     return week // 100 * WEEKS_PER_YEAR + week % 100 - 1

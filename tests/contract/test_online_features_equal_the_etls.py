@@ -1,10 +1,7 @@
 """What the service computes of a basket's lines is what the ETL and batch scoring compute, to the last bit."""
 
-from collections import defaultdict
 from pathlib import Path
-from typing import Any
 
-import duckdb
 import numpy as np
 import pytest
 
@@ -13,37 +10,11 @@ from ml.data.generate import generate_weeks
 from ml.features.baskets import Baskets
 from ml.features.gold_reader import gold_weeks, load_gold
 from ml.features.refine import refine
-from ml.serving.contract import Basket, Line
+from ml.serving.contract import Basket
 from ml.serving.predictor import Predictor
 from ml.use_case import UseCase, load_use_case
 from tests.models import description
-from tests.serving import train_on
-
-
-def as_sent(silver: Path) -> list[Basket]:
-    """Silver's baskets as a till would send them, in order of week and basket."""
-    rows = duckdb.execute(
-        "SELECT shop_week, basket_id, shop_hour, shop_weekday, store_format, store_region, seg_1, seg_2, prod_code,"
-        " quantity, spend_pennies, prod_code_10, prod_code_20, prod_code_30, prod_code_40"
-        " FROM read_parquet(?, hive_partitioning = true)",
-        [str(silver / "transactions" / "*" / "*" / "*.parquet")],
-    ).fetchall()
-    found: dict[tuple[Any, ...], list[Line]] = defaultdict(list)
-    for row in rows:
-        found[row[:8]].append(Line(row[8], row[9], row[10] / 100, *row[11:]))
-    return [
-        Basket(
-            lines=lines,
-            shop_hour=key[2],
-            shop_weekday=key[3],
-            store_format=key[4],
-            store_region=key[5],
-            seg_1=key[6],
-            seg_2=key[7],
-            basket_id=key[1],
-        )
-        for key, lines in sorted(found.items(), key=lambda each: each[0][:2])
-    ]
+from tests.serving import as_sent, train_on
 
 
 def both(files: list[Path], folder: Path, use_case: UseCase) -> tuple[Bundle, Predictor, Baskets, list[Basket]]:
