@@ -198,6 +198,10 @@ bench-etl: setup ## ETL of a full-size week against the tutorial way, parsing al
 bench-model: setup ## quality, time and memory on the real files in DATA (default ../shared/data/dunnhumby)
 	$(BIN)/python -m benchmarks.model --output docs/benchmarks.md --data $(or $(DATA),../shared/data/dunnhumby)
 
+.PHONY: prove-serving
+prove-serving: setup ## the service under attack and change: fuzz, slow clients, SIGTERM, swaps, offline = online (minutes)
+	$(BIN)/python -m tests.proofs.serving --output docs/benchmarks.md --data $(or $(DATA),../shared/data/dunnhumby)
+
 .PHONY: clean
 clean: ## remove everything that was made here
 	rm -rf $(VENV) .peers node_modules cdk.out out build dist .coverage* htmlcov .pytest_cache .mypy_cache .ruff_cache

@@ -3,12 +3,14 @@
 import asyncio
 from typing import Any, Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 # Above a load balancer's 60 seconds, so that it is the one to end an idle connection.
 KEEP_ALIVE_SECONDS: Final = 75
-# For the first request's headers, for the rest of later ones once they began, and for a body that nobody asks for.
+# For the first request's headers, and for the rest of later ones once they began.
 HEADER_SECONDS: Final = 15.0
+# For the rest of a body that was refused: closed at once, its caller might never see why.
+REFUSED_BODY_SECONDS: Final = 5.0
 # For a caller to take an answer that is larger than the system's buffers.
 ANSWER_SECONDS: Final = 30.0
 # Of answers that callers have not taken yet, all connections together.
@@ -32,7 +34,7 @@ class ImpatientProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """Wait for the first request's headers."""
         super().connection_made(transport)
-        self._wait_for_headers()
+        self._close_in(HEADER_SECONDS)
 
     def data_received(self, data: bytes) -> None:
         """Read; what comes between two requests is the beginning of the next, which may not take for ever either."""
@@ -41,10 +43,10 @@ class ImpatientProtocol(HttpToolsProtocol):
             self._header_bytes += len(data)
             if self._header_bytes > MOST_HEADER_BYTES:
                 self.send_400_response("The headers are too large.")
-        elif self.cycle is not None and not self.cycle.response_complete:  # type: ignore[redundant-expr]  # None at first
+        elif self._at_work():
             return
         if self._headers_due is None:
-            self._wait_for_headers()
+            self._close_in(HEADER_SECONDS)
 
     def on_message_begin(self) -> None:
         """A request's headers begin."""
@@ -60,7 +62,7 @@ class ImpatientProtocol(HttpToolsProtocol):
 
         """
         self._in_headers = False
-        self._stop_waiting()
+        self._stop_closing()
         if len(self.pipeline) >= MOST_PIPELINED:
             self.transport.abort()
             raise ConnectionAbortedError
@@ -69,11 +71,21 @@ class ImpatientProtocol(HttpToolsProtocol):
             # Refused early, the caller may keep the body back and the next request would be read in its place.
             self.cycle.keep_alive = False
 
+    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio's own signature; uvicorn always closes
+        """Answer a caller who has sent a whole request and closes his side; return whether there is one."""
+        owed = self._at_work() and not self.cycle.more_body
+        if owed:
+            self.cycle.keep_alive = False
+        return owed
+
     def on_response_complete(self) -> None:
-        """Once closed, what is still to be sent has its time, too."""
+        """What is still to be sent has its time; and so has what is still to come of a body that was refused."""
         super().on_response_complete()
         if self.transport.is_closing():
             self._wait_for_caller()
+        elif self.cycle.response_complete and self.cycle.more_body:
+            self._unset_keepalive_if_required()
+            self._close_in(REFUSED_BODY_SECONDS)
 
     def timeout_keep_alive_handler(self) -> None:
         """Close an idle connection, and drop what its caller did not take in all that time."""
@@ -103,15 +115,20 @@ class ImpatientProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop every clock."""
         super().connection_lost(exc)
-        self._stop_waiting()
+        self._stop_closing()
         self._unread.pop(self, None)
         if self._answer_due is not None:
             self._answer_due.cancel()
 
-    def _wait_for_headers(self) -> None:
-        self._headers_due = self.loop.call_later(HEADER_SECONDS, self.transport.close)
+    def _at_work(self) -> bool:
+        """Return whether a request is not answered yet; before the first one uvicorn holds none."""
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is not None and not cycle.response_complete
 
-    def _stop_waiting(self) -> None:
+    def _close_in(self, seconds: float) -> None:
+        self._headers_due = self.loop.call_later(seconds, self.transport.close)
+
+    def _stop_closing(self) -> None:
         if self._headers_due is not None:
             self._headers_due.cancel()
             self._headers_due = None

@@ -4,6 +4,8 @@ import asyncio
 import resource
 import signal
 import socket
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
 import uvicorn
@@ -11,9 +13,9 @@ import uvicorn
 from ml.serving.app import Service
 from ml.serving.connections import KEEP_ALIVE_SECONDS, ImpatientProtocol
 
-# How long connections that are open at SIGTERM are still served: a caller's next request is told to close.
-LAST_CALL_SECONDS: Final = 1.0
-_LAST_CALL_STEP: Final = 0.05
+# Two seconds for requests that are on their way at SIGTERM.
+LAST_CALL_STEPS: Final = 40
+_STEP_SECONDS: Final = 0.05
 _MOST_FILES: Final = 65_536
 
 
@@ -21,18 +23,36 @@ class DrainingServer(uvicorn.Server):
     """A server that ends without an answer owed.
 
     uvicorn closes idle connections as soon as it is told to end, and with them requests that are on their way. Here
-    callers are told first: for a last second everything is answered, with ``Connection: close``.
+    whoever is connected, if only as far as the system's queue, has a last call: all that comes is answered, with
+    ``Connection: close``.
     """
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answer what comes within the last call, then end as uvicorn does: wait for what is at work."""
+        """Accept no more, answer what comes within the last call, then end as uvicorn does."""
         state = self.server_state
         state.default_headers = [*state.default_headers, (b"connection", b"close")]
-        left = LAST_CALL_SECONDS
-        while left > 0 and state.connections:
-            await asyncio.sleep(_LAST_CALL_STEP)
-            left -= _LAST_CALL_STEP
+        queued = [connection for listener in sockets or () for connection in _queued(listener)]
+        for server in self.servers:
+            server.close()
+        loop = asyncio.get_running_loop()
+        for connection in queued:
+            await loop.connect_accepted_socket(self._protocol, connection)
+        # Steps, not time: sockets are read in each, however little of the processor is left to this process.
+        for _ in range(LAST_CALL_STEPS):
+            if not state.connections:
+                break
+            await asyncio.sleep(_STEP_SECONDS)
         await super().shutdown(sockets)
+
+    def _protocol(self) -> asyncio.Protocol:
+        return ImpatientProtocol(self.config, self.server_state, self.lifespan.state)
+
+
+def _queued(listener: socket.socket) -> Iterator[socket.socket]:
+    """Yield the connections that the system holds ready; closing the listener would cut them off."""
+    with suppress(BlockingIOError):
+        while True:
+            yield listener.accept()[0]
 
 
 def serve(service: Service, *, host: str, port: int, drain_seconds: int = 30) -> None:
@@ -57,7 +77,9 @@ def serve(service: Service, *, host: str, port: int, drain_seconds: int = 30) ->
     # uvicorn raises the signal that ended it once more, for handlers it found: ended as asked is no failure.
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: None)
-    DrainingServer(config).run()
+    listener = config.bind_socket()
+    listener.setblocking(False)
+    DrainingServer(config).run([listener])
 
 
 def _allow_connections() -> None:

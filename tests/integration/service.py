@@ -32,13 +32,21 @@ def serving(*options: str | Path) -> Iterator[tuple[int, subprocess.Popen[str]]]
 
 @contextmanager
 def serving_by(
-    arguments: Sequence[str], *, port: int, host: str = "127.0.0.1", environment: Mapping[str, str] | None = None
+    arguments: Sequence[str],
+    *,
+    port: int,
+    host: str = "127.0.0.1",
+    environment: Mapping[str, str] | None = None,
+    log: int = subprocess.PIPE,
 ) -> Iterator[subprocess.Popen[str]]:
-    """Run a command until it answers at ``host`` and ``port``; yield its process."""
+    """Run a command until it answers at ``host`` and ``port``; yield its process.
+
+    Where it may write more than a pipe holds, ``log`` is the descriptor of a file.
+    """
     process = subprocess.Popen(
         arguments,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stdout=log,
+        stderr=log,
         text=True,
         env={**os.environ, **(environment or {})},
     )
@@ -56,8 +64,10 @@ def serving_by(
         process.communicate()
 
 
-def ask(port: int, method: str, path: str, body: str | None = None, *, host: str = "127.0.0.1") -> tuple[int, Any]:
-    connection = http.client.HTTPConnection(host, port, timeout=30)
+def ask(
+    port: int, method: str, path: str, body: str | bytes | None = None, *, host: str = "127.0.0.1"
+) -> tuple[int, Any]:
+    connection = http.client.HTTPConnection(host, port, timeout=60)
     try:
         connection.request(method, path, body, {"content-type": "application/json"} if body else {})
         response = connection.getresponse()
