@@ -6,7 +6,7 @@ UV_VERSION := 0.13.8
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-GROUPS := ml serving lambdas cdk dev
+GROUPS := ml serving lambdas cdk rehearsal dev
 LOCKS := $(GROUPS:%=requirements/%.txt)
 export MPLBACKEND := Agg
 
