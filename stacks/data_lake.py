@@ -7,7 +7,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from config.names import ARTIFACTS, GOLD, MODELS, RAW, RUNS, SILVER, VALIDATION
+from config.names import ARTIFACTS, CAPTURED, GOLD, MODELS, RAW, RUNS, SILVER, VALIDATION
 from config.settings import EnvironmentSettings
 from ml.use_case import load_use_case
 from stacks.base import PlatformStack
@@ -44,13 +44,20 @@ class DataLakeStack(PlatformStack):
         self.features.node.add_dependency(self.catalogue)
 
     def grant_model_reading(self, role: iam.Role) -> None:
-        """Let ``role`` read the model bundles, and nothing else."""
+        """Let ``role`` read the model bundles."""
         models = f"{ARTIFACTS}/{MODELS}/"
         self._allow_listing(role, models)
         self._allow_objects(
             role, "s3:GetObject", prefixes=[models], reason="Which version is served is decided when it is released."
         )
         self._allow_key(role, "kms:Decrypt")
+
+    def grant_capture(self, role: iam.Role) -> None:
+        """Let ``role`` put captured predictions into the lake; it reads none of them, its own neither."""
+        self._allow_objects(
+            role, "s3:PutObject", prefixes=[f"{CAPTURED}/"], reason="A batch of predictions is named by its time."
+        )
+        self._allow_key(role, "kms:GenerateDataKey")
 
     def grant_etl(self, role: iam.Role) -> None:
         """Let ``role`` read raw files, keep silver and gold, and put reports among the artifacts, unread."""

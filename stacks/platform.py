@@ -37,6 +37,7 @@ def build_platform(scope: Construct, settings: EnvironmentSettings) -> Platform:
     monitoring = MonitoringStack(scope, settings, key=security.operations_key, builds=registry.builds)
 
     data_lake.grant_model_reading(eks.inference_role)
+    data_lake.grant_capture(eks.inference_role)
     data_lake.grant_etl(eks.etl_role)
     security.grant_api_key(eks.inference_role)
     return Platform(

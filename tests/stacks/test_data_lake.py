@@ -97,7 +97,26 @@ def test_the_inference_role_reads_models_and_writes_nothing() -> None:
     assert allows(inference(), "kms:Decrypt", KEY, **BY_S3)
     for action in ("s3:PutObject", "s3:DeleteObject", "s3:PutObjectTagging", "s3:DeleteObjectVersion"):
         assert not allows(inference(), action, model), action
-    assert not allows(inference(), "kms:GenerateDataKey", KEY, **BY_S3), "without a data key nothing is written"
+    assert not allows(inference(), "kms:Encrypt", KEY, **BY_S3)
+
+
+def test_the_inference_role_leaves_captured_predictions_and_reads_none() -> None:
+    batch = f"{LAKE}/captured/2026/03/04/050607-0123456789abcdef.jsonl.gz"
+
+    assert allows(inference(), "s3:PutObject", batch)
+    assert allows(inference(), "kms:GenerateDataKey", KEY, **BY_S3)
+    assert not allows(inference(), "kms:GenerateDataKey", KEY)
+    for action in ("s3:GetObject", "s3:DeleteObject", "s3:PutObjectAcl", "s3:ListBucket"):
+        assert not allows(inference(), action, batch), action
+    assert not allows(inference(), "s3:ListBucket", LAKE, s3__prefix="captured/")
+    for elsewhere in (
+        f"{LAKE}/captured.jsonl.gz",
+        f"{LAKE}/artifacts/registry/price_sensitivity/champion.json",
+        f"{LAKE}/silver/part-0.parquet",
+        batch.replace("dev", "prod"),
+    ):
+        assert not allows(inference(), "s3:PutObject", elsewhere), elsewhere
+    assert not allows(etl(), "s3:PutObject", batch), "what was predicted is not for batch work to write"
 
 
 @pytest.mark.parametrize(

@@ -194,6 +194,8 @@ def test_the_container_serves_the_version_that_the_pod_template_names(environmen
     assert only(overlay(environment), "Deployment")["metadata"]["name"] == names.INFERENCE_DEPLOYMENT
     model = container["args"][container["args"].index("--model") + 1]
     assert model == f"$(MLOPS_LAKE)/{names.ARTIFACTS}/{names.MODELS}/$({names.MODEL_VERSION_VARIABLE})"
+    capture = container["args"][container["args"].index("--capture") + 1]
+    assert capture == f"$(MLOPS_LAKE)/{names.CAPTURED}"
     command = typer.main.get_command(app).commands[container["args"][0]]  # type: ignore[attr-defined]  # it is a group
     given = command.make_context("serve", container["args"][1:]).params
     assert (given["host"], given["port"]) == ("0.0.0.0", container["ports"][0]["containerPort"])

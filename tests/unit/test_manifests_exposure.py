@@ -4,7 +4,7 @@ import ipaddress
 import json
 import re
 
-from config.names import LAKE, MODEL_VERSION_VARIABLE, TRAINING
+from config.names import CLUSTER, LAKE, MODEL_VERSION_VARIABLE, NO_VERSION, TRAINING
 from config.settings import load_environment
 from tests.manifests import (
     API_LABELS,
@@ -126,7 +126,8 @@ def test_settings_name_the_environments_own_lake_key_and_images(environment: str
         "MLOPS_LAKE": f"s3://{platform.name(LAKE)}-{ACCOUNT}-{platform.region}",
         "MLOPS_API_KEY_SECRET": platform.name("api-key"),
         "AWS_EMF_AGENT_ENDPOINT": "tcp://cloudwatch-agent.amazon-cloudwatch:25888",
-        MODEL_VERSION_VARIABLE: "none",
+        "AWS_EMF_LOG_GROUP_NAME": f"/aws/containerinsights/{platform.name(CLUSTER)}/application",
+        MODEL_VERSION_VARIABLE: NO_VERSION,
     }
     assert images == {
         "api": f"{registry}/{platform.name('api')}",
