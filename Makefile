@@ -33,10 +33,12 @@ lock: ## write the lock files anew (one per dependency group)
 compile = $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --python-version 3.11 --no-sources --custom-compile-command 'make lock' $(1)
 
-# Other projects' clients and servers live in environments of their own, since they do not fit ours.
+# Other projects' clients and servers live in environments of their own, since they do not fit ours or each other.
+PEERS := bentoml fastapi litserve mlflow mlserver protocols
 .PHONY: lock-peers
-lock-peers: ## write the lock file of the peers that make protocols asks
-	$(subst make lock,make lock-peers,$(call compile,requirements/peers/protocols.in -o requirements/peers/protocols.txt))
+lock-peers: ## write the lock files of the peers of make protocols and make bench-serving
+	for peer in $(PEERS); do \
+	  $(subst make lock,make lock-peers,$(call compile,requirements/peers/$$peer.in -o requirements/peers/$$peer.txt)) || exit; done
 
 .peers/%/.installed: requirements/peers/%.txt | $(STAMP)
 	$(UV) venv --quiet --clear --python '>=3.11,<3.14' .peers/$*
@@ -201,6 +203,11 @@ bench-model: setup ## quality, time and memory on the real files in DATA (defaul
 .PHONY: prove-serving
 prove-serving: setup ## the service under attack and change: fuzz, slow clients, SIGTERM, swaps, offline = online (minutes)
 	$(BIN)/python -m tests.proofs.serving --output docs/benchmarks.md --data $(or $(DATA),../shared/data/dunnhumby)
+
+.PHONY: bench-serving
+bench-serving: setup ## CPU per request against a constant answer and five peers, p99, batches, start, memory (DATA as above)
+	$(BIN)/python -m benchmarks.serving --output docs/benchmarks.md --data $(or $(DATA),../shared/data/dunnhumby) \
+	  $(if $(WORK),--work $(WORK))
 
 .PHONY: clean
 clean: ## remove everything that was made here

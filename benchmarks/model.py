@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.processes import family
 from benchmarks.sections import keep
 from ml.files import read_json
 
 SAMPLE_SECONDS = 0.25
-PAGE, TICKS = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -99,31 +99,9 @@ class _Watcher(threading.Thread):
 
     def _resident(self) -> int:
         """Return the family's resident bytes; pages they share count more than once."""
-        stats = _stats()
-        family = _family(self._root, {pid: int(fields[1]) for pid, fields in stats.items()})
-        for pid in family & stats.keys():
-            self._seconds[pid] = (int(stats[pid][11]) + int(stats[pid][12])) / TICKS
-        return sum(int(stats[pid][21]) * PAGE for pid in family & stats.keys())
-
-
-def _stats() -> dict[int, list[str]]:
-    """Return the fields of /proc/<pid>/stat after the command's name, by process."""
-    found = {}
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            found[int(entry.name)] = (entry / "stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-    return found
-
-
-def _family(root: int, parents: dict[int, int]) -> set[int]:
-    family, grown = {root}, True
-    while grown:
-        more = {child for child, parent in parents.items() if parent in family} - family
-        family |= more
-        grown = bool(more)
-    return family
+        stats = family(self._root)
+        self._seconds |= {pid: stat.cpu for pid, stat in stats.items()}
+        return sum(stat.resident for stat in stats.values())
 
 
 def _section(files: Sequence[Path], whole: Measured, recent: Measured) -> str:

@@ -9,8 +9,8 @@ from contextlib import suppress
 from typing import Final
 
 import uvicorn
+from starlette.types import ASGIApp
 
-from ml.serving.app import Service
 from ml.serving.connections import KEEP_ALIVE_SECONDS, ImpatientProtocol
 
 # Two seconds for requests that are on their way at SIGTERM.
@@ -55,7 +55,7 @@ def _queued(listener: socket.socket) -> Iterator[socket.socket]:
             yield listener.accept()[0]
 
 
-def serve(service: Service, *, host: str, port: int, drain_seconds: int = 30) -> None:
+def serve(service: ASGIApp, *, host: str, port: int, drain_seconds: int = 30) -> None:
     """Serve until SIGTERM or SIGINT; what was accepted by then is answered."""
     _allow_connections()
     config = uvicorn.Config(
