@@ -69,7 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print the section, and write it where asked to."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.serving", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, help="folder of weekly files; without one they are generated")
-    parser.add_argument("--work", type=Path, default=Path("out/bench-serving"), help="folder of the model and the servers' logs")
+    parser.add_argument(
+        "--work", type=Path, default=Path("out/bench-serving"), help="folder of the model and the servers' logs"
+    )
     parser.add_argument("--peers", help="names, comma-separated; all by default, '' for none")
     parser.add_argument("--quick", action="store_true", help="short rounds: for a look, not for figures")
     parser.add_argument("--output", type=Path, help="Markdown file to keep the section in")
@@ -88,11 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         service = task.running(ours(model.bundle), stack)
         alone = _alone(task, service, settings)
         own_way, with_ours = (
-            [
-                _peer(task, service, each, settings, ROOT)
-                for each in group
-                if names is None or each.peer in names
-            ]
+            [_peer(task, service, each, settings, ROOT) for each in group if names is None or each.peer in names]
             for group in (OWN_WAY, WITH_OURS)
         )
     text = section.section(

@@ -28,7 +28,9 @@ def build(peer: str, root: Path) -> Environment:
         raise RuntimeError(f"{peer} cannot be installed: {done.stderr.strip()[-1_500:]}")
     [packages] = (root / folder).glob("lib/python*/site-packages")
     named = (peer, "pandas", "xgboost-cpu")
-    return Environment(root / folder / "bin" / "python", ", ".join(f"{name} {_version(name, packages)}" for name in named))
+    return Environment(
+        root / folder / "bin" / "python", ", ".join(f"{name} {_version(name, packages)}" for name in named)
+    )
 
 
 def _version(name: str, packages: Path) -> str:
