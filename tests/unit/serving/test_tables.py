@@ -270,3 +270,11 @@ def test_limits_keys_and_counts_are_those_of_predict(ask: Ask, observations: Obs
     assert sent(ask, "a,6,17,LS,E02,NEW,1,1.03").status == 200
     assert (observations.requests[413], observations.requests[401], observations.requests[200]) == (2, 1, 1)
     assert math.isclose(observations.lines, 1)
+
+
+@pytest.mark.parametrize("name", [b"\\ud800", b"\\u0000", b"\\udc00\\ud800"])
+def test_text_that_no_encoding_can_carry_is_no_fault_of_ours(ask: Ask, name: bytes) -> None:
+    body = json.dumps(EXAMPLE).encode().replace(b"till-7-000123", name)
+
+    for accept in ("application/json", "text/csv"):
+        assert ask(body, path=PATH, headers={"accept": accept}).status < 500
