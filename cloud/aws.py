@@ -1,5 +1,6 @@
 """Clients of AWS services, and what went wrong with them in words."""
 
+import functools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,11 +32,15 @@ def client(service: str) -> Any:
     """
     try:
         # AWS_REGION is what EKS, Lambda and the other SDKs go by; botocore by itself reads AWS_DEFAULT_REGION.
-        return botocore.session.get_session().create_client(
-            service, region_name=os.environ.get("AWS_REGION") or None, config=_CONFIG
-        )
+        return _session().create_client(service, region_name=os.environ.get("AWS_REGION") or None, config=_CONFIG)
     except NoRegionError as error:
         raise SettingsError("AWS_REGION is not set, and no profile names a region") from error
+
+
+@functools.cache
+def _session() -> Any:
+    """One for all clients: each would load the descriptions of AWS's endpoints anew, 9 MB of them."""
+    return botocore.session.get_session()
 
 
 def place_of(address: str, *, scheme: str) -> tuple[str, str]:

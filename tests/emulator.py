@@ -14,6 +14,8 @@ from unittest.mock import patch
 
 import botocore.session
 
+from tests.integration.service import free_port
+
 REGION = "ap-southeast-1"
 _LONGEST_START = 60.0
 
@@ -47,13 +49,6 @@ class Emulator:
             if path.is_file():
                 key = f"{prefix}/{path.relative_to(folder)}"
                 s3.put_object(Bucket=bucket, Key=key, Body=path.read_bytes())
-
-
-def free_port() -> int:
-    """Return a port of this machine that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

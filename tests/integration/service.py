@@ -65,11 +65,19 @@ def serving_by(
 
 
 def ask(
-    port: int, method: str, path: str, body: str | bytes | None = None, *, host: str = "127.0.0.1"
+    port: int,
+    method: str,
+    path: str,
+    body: str | bytes | None = None,
+    *,
+    host: str = "127.0.0.1",
+    headers: Mapping[str, str] | None = None,
 ) -> tuple[int, Any]:
     connection = http.client.HTTPConnection(host, port, timeout=60)
     try:
-        connection.request(method, path, body, {"content-type": "application/json"} if body else {})
+        connection.request(
+            method, path, body, {**({"content-type": "application/json"} if body else {}), **(headers or {})}
+        )
         response = connection.getresponse()
         return response.status, json.loads(response.read())
     finally:

@@ -4,6 +4,8 @@ import gzip
 import json
 import os
 import re
+import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,11 @@ from cloud.files import S3Files
 from cloud.keys import SecretKeys
 from ml.bundle import Bundle
 from ml.errors import ModelError, SettingsError, StoreError
+from ml.serving.examples import EXAMPLE
 from ml.serving.models import models_at
 from tests.emulator import Emulator, emulated
+from tests.integration.runs import command, mlops
+from tests.integration.service import ask, free_port, serving_by
 from tests.versions import Lake
 
 OLD, NEW, NEWEST = (f"{word}-key-of-enough-length" for word in ("old", "new", "newest"))
@@ -95,6 +100,49 @@ def test_an_endpoint_that_nobody_answers_is_named(aws: Emulator, monkeypatch: py
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     with pytest.raises(StoreError, match=r"s3://lake/v1: Could not connect to the endpoint"):
         S3Files("s3://lake").read("v1")
+
+
+# ---- the service --------------------------------------------------------------------------------------------
+
+
+def test_the_service_takes_model_and_keys_from_aws_and_leaves_predictions_there(aws: Emulator, tmp_path: Path) -> None:
+    aws.put_folder(Lake(tmp_path / "lake").publish("v1"), "lake", "four/artifacts/models/v1")
+    secret(aws, "service", OLD)
+    port = free_port()
+    options = ("--model", "s3://lake/four/artifacts/models/v1", "--capture", "s3://lake/four/captured")
+    environment = {"MLOPS_API_KEY_SECRET": "service", "MLOPS_MODEL_CACHE": str(tmp_path), "MLOPS_API_KEY_SECONDS": "1"}
+
+    def status(key: str) -> int:
+        return ask(port, "POST", "/predict", json.dumps(EXAMPLE), headers={"x-api-key": key})[0]
+
+    with serving_by(command("serve", "--port", str(port), *options), port=port, environment=environment) as process:
+        assert [status(key) for key in (OLD, NEW)] == [200, 401]
+        aws.client("secretsmanager").put_secret_value(SecretId="service", SecretString=json.dumps({"current": NEW}))
+        limit = time.monotonic() + 60
+        while status(OLD) == 200:
+            assert time.monotonic() < limit, "the old key is still valid"
+            time.sleep(0.05)
+        assert status(NEW) == 200
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
+
+    s3 = aws.client("s3")
+    kept = [
+        json.loads(line)
+        for found in s3.list_objects_v2(Bucket="lake", Prefix="four/captured/")["Contents"]
+        for line in gzip.decompress(s3.get_object(Bucket="lake", Key=found["Key"])["Body"].read()).splitlines()
+    ]
+    assert len(kept) >= 2
+    assert {each["prediction"]["model_version"] for each in kept} == {"v1"}
+    assert "the API keys have changed: 1 valid" in err
+    assert NEW not in err
+
+
+def test_without_the_secret_that_it_was_told_of_the_service_does_not_open(aws: Emulator) -> None:
+    done = mlops("serve", "--port", "0", environment={"MLOPS_API_KEY_SECRET": "nowhere"})
+
+    assert done.returncode == 2
+    assert "error: secret nowhere: ResourceNotFoundException" in done.stderr
 
 
 # ---- keys ---------------------------------------------------------------------------------------------------
