@@ -64,8 +64,8 @@ def post_paths(server: Server) -> list[str]:
     """Return every path that takes a body, as the service itself describes them."""
     _, described = server.ask("GET", "/openapi.json")
     paths = [path for path, operations in described["paths"].items() if "post" in operations]
-    _, version = server.ask("GET", "/version")
-    return [path.replace("{model_version}", str(version["model_version"])) for path in paths if "{" not in path]
+    version = str(server.ask("GET", "/version")[1]["model_version"])
+    return [path.replace("{name}", "price_sensitivity").replace("{version}", version) for path in paths]
 
 
 def by_contract(server: Server, path: str, *, count: int, number: int) -> Found:

@@ -17,7 +17,7 @@ from tests.proofs.hostile import CANARY
 from tests.proofs.proof import COMPARED_WEEKS, TRAINED_WEEKS, Proof, lake_with_champion, table
 
 FUZZED = 20_000
-BY_CONTRACT = 6_000
+BY_CONTRACT = 3_000
 SEED = 20_071_231
 # Resident memory after the bodies against before, both after a first round that warmed everything up.
 MOST_GROWN_MB = 16.0
