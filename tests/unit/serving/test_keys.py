@@ -105,3 +105,10 @@ def test_a_file_holds_one_a_line(tmp_path: Path) -> None:
     assert KeyFile(path).read() == (FIRST, SECOND)
     with pytest.raises(StoreError, match="absent: the keys cannot be read"):
         KeyFile(tmp_path / "absent").read()
+
+
+def test_there_is_no_way_back_to_none() -> None:
+    keys = Keys((FIRST,))
+    with pytest.raises(ValueError, match="keys are replaced by keys"):
+        keys.replace(())
+    assert not opens(keys, "anything")

@@ -57,3 +57,22 @@ def test_prometheus_buckets_are_cumulative() -> None:
     assert 'bucket{le="0.5"} 2' in text
     assert 'bucket{le="10.0"} 3' in text
     assert 'bucket{le="+Inf"} 4' in text
+
+
+def test_what_is_well_is_written_as_zero_and_the_unknown_as_a_share() -> None:
+    observations, lines = observed()
+    observations.predicted(
+        [Prediction(prediction="Low", code="UM", probabilities={}, model_version="v", unknown_products=3)], lines=12
+    )
+    observations.swapped("refused")
+    observations.keys_unread()
+    observations.flush()
+
+    line = json.loads(lines[0])
+    assert (line["Errors"], line["CaptureDrops"], line["UnknownProductShare"]) == (0, 0, 0.25)
+    assert (line["SwapsRefused"], line["KeyFailures"]) == (1, 1)
+    assert "Latency" not in line, "CloudWatch takes no empty list"
+    text = observations.prometheus("v")
+    assert 'inference_model_swaps_total{result="refused"} 1' in text
+    assert 'inference_model_swaps_total{result="done"} 0' in text
+    assert "inference_key_read_failures_total 1" in text
