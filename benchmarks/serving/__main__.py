@@ -45,7 +45,7 @@ class Settings:
     compared: int
 
 
-FULL = Settings(rounds=7, seconds=2.0, starts=5, loads=3, load_seconds=15.0, compared=20)
+FULL = Settings(rounds=5, seconds=2.0, starts=5, loads=3, load_seconds=15.0, compared=20)
 QUICK = Settings(rounds=2, seconds=0.5, starts=1, loads=1, load_seconds=3.0, compared=5)
 
 
