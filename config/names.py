@@ -82,7 +82,7 @@ API_WORKLOAD: Final = "api"
 BATCH_WORKLOAD: Final = "batch"
 
 # Stacks of an environment, in the order of deployment, and the parts of them that operators ask about by name.
-STACKS: Final = ("security", "network", "data-lake", "registry", "eks", "monitoring")
+STACKS: Final = ("security", "network", "data-lake", "registry", "eks", "monitoring", "pipeline")
 CLUSTER: Final = "eks"
 LAKE: Final = "lake"
 MODEL_GROUP: Final = "models"

@@ -195,6 +195,23 @@ class JobSettings(Frozen):
         return self
 
 
+class FlowSettings(Frozen):
+    """The state machines: when a training starts, what it holds out, who approves, how a release is watched."""
+
+    # How long no file may have come before a training takes what is there.
+    settle_seconds: int = Field(ge=0, le=86_400)
+    # EventBridge Scheduler's cron fields, UTC. None: only data and people start a training.
+    schedule: Annotated[str, Field(pattern=r"^cron\(.+\)$")] | None
+    holdout_weeks: int = Field(ge=1)
+    # gate: what the gate accepts is approved. person: it waits until somebody approves it.
+    approval: Literal["gate", "person"]
+    approval_days: int = Field(ge=1, le=90)
+    # How long a new version may take to get ready, and how long alarms are then watched before it is the champion.
+    rollout_seconds: int = Field(ge=60, le=3600)
+    bake_seconds: int = Field(ge=0, le=86_400)
+    log_days: LogDays
+
+
 class ThresholdSettings(Frozen):
     """What raises an alarm on the service and on the model in production."""
 
@@ -222,6 +239,7 @@ class EnvironmentSettings(Frozen):
     off_hours: OffHoursSettings | None = None
     budget: BudgetSettings
     jobs: JobSettings
+    flow: FlowSettings
     thresholds: ThresholdSettings
 
     @model_validator(mode="after")

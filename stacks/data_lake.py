@@ -1,5 +1,6 @@
 """The lake: one bucket of raw, silver, gold and artifacts, its catalogue, its queries and the feature store."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from aws_cdk import aws_iam as iam
@@ -9,6 +10,7 @@ from constructs import Construct
 
 from config.names import ARTIFACTS, CAPTURED, GOLD, MODELS, RAW, RUNS, SILVER, VALIDATION
 from config.settings import EnvironmentSettings
+from lambdas.common.calls import Call
 from ml.use_case import load_use_case
 from stacks.base import PlatformStack
 from stacks.constructs.catalogue import Catalogue
@@ -20,6 +22,8 @@ from stacks.constructs.schemas import baskets_schema
 from stacks.constructs.wildcards import allow_pattern
 
 _USE_CASE: Final = "price_sensitivity"
+_LISTINGS: Final = frozenset({"s3:ListBucket", "s3:ListBucketVersions"})
+_BY_PATTERN: Final = "Runs, weeks, versions and records are named when they are made."
 
 
 class DataLakeStack(PlatformStack):
@@ -90,6 +94,70 @@ class DataLakeStack(PlatformStack):
         # Parts of an upload are decrypted when S3 joins them.
         self._allow_key(role, "kms:Decrypt", "kms:GenerateDataKey")
 
+    def grant_processing(self, role: iam.Role) -> None:
+        """Let ``role`` do what validation, ETL, encoding and evaluation need: it reads raw files and models only."""
+        own = [f"{SILVER}/", f"{GOLD}/", f"{ARTIFACTS}/{RUNS}/"]
+        read = [f"{RAW}/", f"{ARTIFACTS}/{MODELS}/"]
+        self._allow_listing(role, *own, *read)
+        self._allow_objects(
+            role, "s3:GetObject", prefixes=read, reason="Weeks and versions are named when they come or are made."
+        )
+        self._allow_objects(
+            role,
+            "s3:GetObject",
+            "s3:PutObject",
+            "s3:AbortMultipartUpload",
+            prefixes=own,
+            reason="A job writes the parts of a week and the folder of a run, which are named when they are made.",
+        )
+        self._allow_key(role, "kms:Decrypt", "kms:GenerateDataKey")
+
+    def grant_training(self, role: iam.Role) -> None:
+        """Let ``role`` read gold and encoders, and write candidates and checkpoints."""
+        runs = f"{ARTIFACTS}/{RUNS}/*"
+        self._allow_listing(role, f"{GOLD}/", f"{runs}/encoders/", f"{runs}/checkpoints/")
+        self._allow_objects(
+            role,
+            "s3:GetObject",
+            prefixes=[f"{GOLD}/", f"{runs}/encoders/"],
+            reason="Weeks and runs are named when they are made.",
+        )
+        self._allow_objects(
+            role,
+            "s3:GetObject",
+            "s3:PutObject",
+            "s3:AbortMultipartUpload",
+            prefixes=[f"{runs}/candidates/", f"{runs}/checkpoints/"],
+            reason="Every run has a folder of its own.",
+        )
+        self._allow_key(role, "kms:Decrypt", "kms:GenerateDataKey")
+
+    def grant_calls(self, role: iam.Role, calls: Sequence[Call], *, use_case: str) -> None:
+        """Let ``role`` make a function's ``calls`` of S3, each on the keys that it names."""
+        by_action: dict[str, list[str]] = {}
+        for each in calls:
+            by_action.setdefault(each.action, []).append(each.resource.format(use_case=use_case))
+        listed = [pattern for action, patterns in by_action.items() if action in _LISTINGS for pattern in patterns]
+        # To read an object that may be missing: without it S3 says that it is forbidden.
+        listed += by_action.get("s3:GetObject", [])
+        for action in sorted(_LISTINGS & {"s3:ListBucket", *by_action}):
+            role.add_to_policy(
+                iam.PolicyStatement(
+                    actions=[action],
+                    resources=[lake_bucket_arn(self)],
+                    conditions={"StringLike": {"s3:prefix": sorted({pattern.rstrip("*") + "*" for pattern in listed})}},
+                )
+            )
+        for action, patterns in by_action.items():
+            if action not in _LISTINGS:
+                self._allow_keys(role, action, patterns=sorted(set(patterns)), reason=_BY_PATTERN)
+        self._allow_key(role, "kms:Decrypt", "kms:GenerateDataKey")
+
+    def grant_records(self, role: iam.Role, *patterns: str) -> None:
+        """Let ``role`` write objects whose keys match ``patterns``."""
+        self._allow_keys(role, "s3:PutObject", patterns=patterns, reason=_BY_PATTERN)
+        self._allow_key(role, "kms:Decrypt", "kms:GenerateDataKey")
+
     # The policies are the role's, and name the bucket by its known name: the role's stack comes later.
 
     def _allow_listing(self, role: iam.Role, *prefixes: str) -> None:
@@ -102,7 +170,10 @@ class DataLakeStack(PlatformStack):
         )
 
     def _allow_objects(self, role: iam.Role, *actions: str, prefixes: list[str], reason: str) -> None:
-        resources = [f"{lake_bucket_arn(self)}/{prefix}*" for prefix in prefixes]
+        self._allow_keys(role, *actions, patterns=[f"{prefix}*" for prefix in prefixes], reason=reason)
+
+    def _allow_keys(self, role: iam.Role, *actions: str, patterns: Sequence[str], reason: str) -> None:
+        resources = [f"{lake_bucket_arn(self)}/{pattern}" for pattern in patterns]
         allow_pattern(role, iam.PolicyStatement(actions=list(actions), resources=resources), reason=reason)
 
     def _allow_key(self, role: iam.Role, *actions: str) -> None:

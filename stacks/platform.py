@@ -11,6 +11,7 @@ from stacks.data_lake import DataLakeStack
 from stacks.eks import EksStack
 from stacks.monitoring import MonitoringStack
 from stacks.network import NetworkStack
+from stacks.pipeline import PipelineStack
 from stacks.registry import RegistryStack
 from stacks.security import SecurityStack
 
@@ -25,6 +26,7 @@ class Platform:
     registry: RegistryStack
     eks: EksStack
     monitoring: MonitoringStack
+    pipeline: PipelineStack
 
 
 def build_platform(scope: Construct, settings: EnvironmentSettings) -> Platform:
@@ -35,13 +37,28 @@ def build_platform(scope: Construct, settings: EnvironmentSettings) -> Platform:
     registry = RegistryStack(scope, settings, key=security.data_key, logs_key=security.operations_key)
     eks = EksStack(scope, settings, vpc=network.vpc, secrets_key=security.cluster_key, logs_key=security.operations_key)
     monitoring = MonitoringStack(scope, settings, key=security.operations_key, builds=registry.builds)
+    pipeline = PipelineStack(
+        scope,
+        settings,
+        data_lake=data_lake,
+        registry=registry,
+        alerts=monitoring.alerts,
+        data_key=security.data_key,
+        logs_key=security.operations_key,
+    )
 
     data_lake.grant_model_reading(eks.inference_role)
     data_lake.grant_capture(eks.inference_role)
     data_lake.grant_etl(eks.etl_role)
     security.grant_api_key(eks.inference_role)
     return Platform(
-        security=security, network=network, data_lake=data_lake, registry=registry, eks=eks, monitoring=monitoring
+        security=security,
+        network=network,
+        data_lake=data_lake,
+        registry=registry,
+        eks=eks,
+        monitoring=monitoring,
+        pipeline=pipeline,
     )
 
 

@@ -20,7 +20,7 @@ import urllib3
 from botocore.session import Session, get_session
 from moto import mock_aws
 
-from lambdas.common.calls import API_KEY, CLUSTER, PACKAGES, Call
+from lambdas.common.calls import API_KEY, CLUSTER, EXECUTIONS, PACKAGES, Call
 from lambdas.common.kubernetes import Http, Kubernetes
 from lambdas.common.release import ReleaseTools
 from lambdas.common.runtime import Clients
@@ -52,14 +52,15 @@ def no_step(_: str) -> None:
 class Account:
     """A bucket, a registry of models, the API's key: all in this process, seen from outside of the functions."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, cluster: bool = True) -> None:
         self._s3, self._sagemaker = clients().of("s3"), clients().of("sagemaker")
         self._s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
         self._sagemaker.create_model_package_group(ModelPackageGroupName=GROUP)
-        clients().of("eks").create_cluster(
-            name=SETTINGS.cluster, roleArn=f"arn:aws:iam::{'1' * 12}:role/eks", resourcesVpcConfig={}
-        )
-        clients().of("secretsmanager").create_secret(Name=SETTINGS.api_key_secret, SecretString=KEY)
+        if cluster:
+            clients().of("eks").create_cluster(
+                name=SETTINGS.cluster, roleArn=f"arn:aws:iam::{'1' * 12}:role/eks", resourcesVpcConfig={}
+            )
+            clients().of("secretsmanager").create_secret(Name=SETTINGS.api_key_secret, SecretString=KEY)
         self.packages: dict[str, str] = {}
 
     def add_version(self, version: str) -> str:
@@ -86,7 +87,7 @@ class Account:
     def objects(self) -> dict[str, Object]:
         """Return all JSON objects by key."""
         listed = self._s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])
-        return {each["Key"]: self.object(each["Key"]) for each in listed}
+        return {each["Key"]: self.object(each["Key"]) for each in listed if each["Key"].endswith(".json")}
 
     def records(self, what: str) -> list[Object]:
         """Return the audit records named ``what``."""
@@ -176,9 +177,14 @@ def clients() -> Clients:
 
 
 def _call(service: str, operation: str, params: Mapping[str, Any]) -> Call:
-    others = {"eks": CLUSTER, "secretsmanager": API_KEY, "sagemaker": PACKAGES}
-    resource = str(params.get("Key")) if service == "s3" else others[service]
+    others = {"eks": CLUSTER, "secretsmanager": API_KEY, "sagemaker": PACKAGES, "stepfunctions": EXECUTIONS}
+    resource = _object(params) if service == "s3" else others[service]
     return Call(f"{service}:{operation}", resource)
+
+
+def _object(params: Mapping[str, Any]) -> str:
+    """Return the key, the prefix of a listing, or the first key of a deletion."""
+    return str(params.get("Key") or params.get("Prefix") or params["Delete"]["Objects"][0]["Key"])
 
 
 @dataclass

@@ -9,10 +9,12 @@ from config.names import ARTIFACTS, AUDIT, CHAMPION, DEPLOYMENTS, LATEST, MANIFE
 CLUSTER: Final = "the cluster"
 API_KEY: Final = "the API's key"
 PACKAGES: Final = "packages of the model group"
+EXECUTIONS: Final = "executions of the training"
 # Objects of the lake; `{use_case}` is filled in by the stack, and `*` is IAM's.
 LEDGER: Final = f"{ARTIFACTS}/{REGISTRY}/{{use_case}}/{CHAMPION}"
 DESCRIPTORS: Final = f"{ARTIFACTS}/{REGISTRY}/{{use_case}}/{DEPLOYMENTS}/*.json"
 LATEST_DESCRIPTOR: Final = f"{ARTIFACTS}/{REGISTRY}/{{use_case}}/{DEPLOYMENTS}/{LATEST}"
+REFINED: Final = f"{ARTIFACTS}/refined.json"
 MANIFESTS: Final = f"{ARTIFACTS}/{MODELS}/*/{MANIFEST}"
 
 

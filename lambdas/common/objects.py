@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from lambdas.common.errors import ContendedError
+from lambdas.common.errors import ContendedError, FlowError
 
 # Two functions that change the same object meet once or twice, not ten times.
 _ATTEMPTS = 10
@@ -46,6 +46,22 @@ class Objects:
             raise
         return Stored(answer["Body"].read(), answer["ETag"])
 
+    def get(self, key: str) -> dict[str, Any]:
+        """Return the JSON object at ``key``.
+
+        Raises:
+            FlowError: there is none.
+
+        """
+        found = self.read(key)
+        if found is None:
+            raise FlowError(f"s3://{self._bucket}/{key}: is missing")
+        return found.json()
+
+    def replace(self, key: str, value: Any) -> None:
+        """Write the object at ``key``, whatever was there."""
+        self._put(key, value)
+
     def create(self, key: str, value: Mapping[str, Any]) -> Stored | None:
         """Write the object at ``key`` unless there is one; return the one that was there, None for one's own.
 
@@ -79,7 +95,7 @@ class Objects:
                 return
         raise ContendedError(f"s3://{self._bucket}/{key}: changed by others, {_ATTEMPTS} times")
 
-    def _put(self, key: str, value: Mapping[str, Any], **condition: str) -> bool:
+    def _put(self, key: str, value: Any, **condition: str) -> bool:
         """Write under a condition; return whether it held."""
         body = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False).encode()
         try:

@@ -165,7 +165,7 @@ def _port(place: _Place, number: int, count: int, *, below: bool) -> tuple[float
 
 def _curve(from_y: float, x: float, y: float, from_x: float) -> str:
     middle = (from_y + y) / 2
-    return f"C{from_x:g} {middle:g} {x:g} {middle:g} {x:g} {y:g}"
+    return f" C{from_x:g} {middle:g} {x:g} {middle:g} {x:g} {y:g}"
 
 
 def _spoken(stacks: Sequence[StackView]) -> str:

@@ -61,6 +61,7 @@ class Usage(Frozen):
     processing_hours_per_run: Amount
     build_minutes: Amount
     function_invocations: Amount
+    state_transitions: Amount
     function_seconds: Amount
     emails: Amount
     kms_requests: Amount

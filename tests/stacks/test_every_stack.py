@@ -9,7 +9,7 @@ import pytest
 from tests.stacks.assembly import ENVIRONMENTS, Assembly, environment, synthesize
 
 environments = pytest.mark.parametrize("name", ENVIRONMENTS)
-COMPONENTS = ("security", "network", "data-lake", "registry", "eks", "monitoring")
+COMPONENTS = ("security", "network", "data-lake", "registry", "eks", "monitoring", "pipeline")
 # Properties that give a resource a name of one's own, which must then be unlike every other's in the account.
 NAMES: tuple[str, ...] = ("Name", "BucketName", "RoleName", "TopicName", "LogGroupName", "RepositoryName", "GroupName")
 NAMES += ("AliasName", "TrailName", "FeatureGroupName", "ModelPackageGroupName", "FunctionName", "ClusterName", "Id")

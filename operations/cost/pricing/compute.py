@@ -117,6 +117,17 @@ def function(_: str, properties: Properties, scene: Scene) -> Iterator[Charge]:
     )
 
 
+@prices("AWS::StepFunctions::StateMachine")
+def state_machine(_: str, __: Properties, scene: Scene) -> Iterator[Charge]:
+    """Transitions between states."""
+    yield scene.by_use(
+        "transitions",
+        "states.transitions_thousand",
+        scene.usage.state_transitions / 1e3,
+        assumption="state_transitions, of each machine",
+    )
+
+
 @prices("AWS::CodeBuild::Project")
 def build(_: str, properties: Properties, scene: Scene) -> Iterator[Charge]:
     """Build minutes, by the size of the machine."""

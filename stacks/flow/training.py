@@ -1,0 +1,381 @@
+"""The training: from raw files to a registered version, or to a recorded decision not to."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from config.names import ARTIFACTS, AUDIT, GOLD, MODELS, RUNS, SILVER
+from config.settings import EnvironmentSettings
+from stacks.flow.states import (
+    FAILURE,
+    State,
+    States,
+    call,
+    choice,
+    end,
+    failure_path,
+    job,
+    machine,
+    record,
+    tell,
+    wait,
+)
+
+_HOUR: Final = 3600
+_CONTAINER: Final = "/opt/ml/processing"
+# JSONata: the execution's name, and the day it began.
+_EXECUTION: Final = "$states.context.Execution.Name"
+_DAY: Final = "$substring($states.context.Execution.StartTime, 0, 10)"
+_INPUT: Final = "$states.context.Execution.Input"
+_START: Final = "{% $states.context.Execution.StartTime %}"
+# Inside of a Map there is no way out to the failure path: the Map's own Catch takes it there.
+_COULD_NOT_TRAIN: Final = {
+    "Type": "Fail",
+    "Comment": "One candidate without a model ends the training: which is best cannot be said without it",
+    "Error": "{% $training_error.Error %}",
+    "Cause": "{% $training_error.Cause %}",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What the definition refers to: ARNs, names and URIs, some of them tokens."""
+
+    settings: EnvironmentSettings
+    bucket: str
+    topic: str
+    image: str
+    data_key: str
+    processing_role: str
+    training_role: str
+    resolve_run: str
+    commit_weeks: str
+    decide: str
+    register: str
+    candidates: tuple[str, ...]
+
+
+def training(parts: Parts) -> State:
+    """Return the definition."""
+    states: States = {
+        "Did new data start this?": choice(
+            "Uploads come in parts: the first file is seldom the last",
+            ("$states.input.trigger = 'data'", "Wait until uploads settle"),
+            otherwise="Resolve the run",
+        ),
+        "Wait until uploads settle": wait(
+            "Each file starts an execution; after this the last one finds all of them there",
+            seconds=parts.settings.flow.settle_seconds,
+            then="Resolve the run",
+        ),
+        "Resolve the run": call(
+            "Name the run by what goes into it, and claim it: the same data runs once",
+            parts.resolve_run,
+            payload={
+                "execution": "{% $states.context.Execution.Id %}",
+                "at": _START,
+                "object_at": f"{{% $exists({_INPUT}.at) ? {_INPUT}.at : null %}}",
+            },
+            seconds=60,
+            then="Is there something to do?",
+            assign={
+                "run": "{% $states.result.Payload.run %}",
+                "resolved": "{% $states.result.Payload %}",
+            },
+            errors=("ContendedError",),
+        ),
+        "Is there something to do?": choice(
+            "Another execution may do the same run, or a newer file came",
+            ("$resolved.status = 'go' and $resolved.new_files > 0", "Validate and refine"),
+            ("$resolved.status = 'go'", "Fit the encoders"),
+            otherwise="Record that nothing was to do",
+        ),
+        "Record that nothing was to do": record(
+            "Superseded, done before, or no files: each says which",
+            parts.bucket,
+            key=f"'{ARTIFACTS}/{AUDIT}/' & {_DAY} & '/training-' & {_EXECUTION} & '.json'",
+            content="{'outcome': $resolved.status, 'reason': $resolved.reason, 'run': $resolved.run}",
+            then="Nothing to do",
+        ),
+        "Nothing to do": end("Not a failure: this run is somebody else's, or needs none"),
+        "Validate and refine": _processing(
+            parts,
+            "etl",
+            comment="Raw to silver and gold. A file that breaks a rule stops here, with a report that names it",
+            inputs=[_manifest("raw", parts)],
+            outputs=[
+                _output(f"lake/{SILVER}", f"'s3://{parts.bucket}/{SILVER}'", name=SILVER),
+                _output(f"lake/{GOLD}", f"'s3://{parts.bucket}/{GOLD}'", name=GOLD),
+                # While the job runs: of one that fails, the report is what is wanted.
+                _output("lake/reports", _of_run(parts, "validation"), name="validation", mode="Continuous"),
+            ],
+            then="Commit the weeks",
+            assign={"refined_from": "{% $states.context.State.EnteredTime %}"},
+        ),
+        "Commit the weeks": call(
+            "Take away what a week that came again has left over, and remember what is refined",
+            parts.commit_weeks,
+            payload={"run": "{% $run %}", "refined_from": "{% $refined_from %}"},
+            seconds=120,
+            then="Fit the encoders",
+            errors=("ContendedError",),
+        ),
+        "Fit the encoders": _processing(
+            parts,
+            "encode",
+            comment="What each product says of its basket's class, cross-fitted",
+            inputs=[_input("gold", f"'s3://{parts.bucket}/{GOLD}/'")],
+            outputs=[_output("encoders", _of_run(parts, "encoders"))],
+            arguments=["--holdout-weeks", str(parts.settings.flow.holdout_weeks)],
+            then="Train the candidates",
+        ),
+        "Train the candidates": {
+            "Type": "Map",
+            "Comment": "Side by side, each as a job of its own",
+            "Items": list(parts.candidates),
+            "ItemSelector": {"candidate": "{% $states.context.Map.Item.Value %}"},
+            "MaxConcurrency": len(parts.candidates),
+            "ItemProcessor": {
+                "ProcessorConfig": {"Mode": "INLINE"},
+                "StartAt": "Train one candidate",
+                "States": {"Train one candidate": _training_job(parts), "Could not train": _COULD_NOT_TRAIN},
+            },
+            "Output": {},
+            "Catch": [
+                {"ErrorEquals": ["States.ALL"], "Assign": {"error": "{% $states.errorOutput %}"}, "Next": FAILURE}
+            ],
+            "Next": "Evaluate candidates and champion",
+        },
+        "Evaluate candidates and champion": _evaluation(parts),
+        "Decide": call(
+            "The gate's decision, read from the evaluation and recorded with its figures",
+            parts.decide,
+            payload={"run": "{% $run %}", "at": _START},
+            seconds=60,
+            then="Is the best candidate good enough?",
+            assign={"decision": "{% $states.result.Payload %}"},
+        ),
+        "Is the best candidate good enough?": choice(
+            "By the gate's thresholds, and not worse than the champion on the same rows",
+            ("$decision.accepted", "Register the version"),
+            otherwise="Record the rejection",
+        ),
+        "Record the rejection": record(
+            "A decision, not an error: the champion stays",
+            parts.bucket,
+            key=_outcome_key(),
+            content="$merge([{'outcome': 'rejected', 'run': $run}, $decision])",
+            then="Tell of the rejection",
+        ),
+        "Tell of the rejection": tell(
+            "Why, in the gate's words",
+            parts.topic,
+            subject=f"'{parts.settings.name('training')}: candidate rejected'",
+            message="'Run ' & $run & ': ' & $decision.winner & ' ' & $decision.version & '. ' & $decision.reason",
+            then="Rejected",
+        ),
+        "Rejected": end("The champion goes on serving"),
+        "Register the version": call(
+            "Its bundle among the models, its package in the registry; approved, or waiting for a person",
+            parts.register,
+            payload={
+                "run": "{% $run %}",
+                "at": _START,
+                "candidate": "{% $decision.winner %}",
+                "version": "{% $decision.version %}",
+                "status": "{% $decision.status %}",
+                "reason": "{% $decision.reason %}",
+            },
+            seconds=300,
+            then="Record the registration",
+            assign={"registered": "{% $states.result.Payload %}"},
+            errors=("ContendedError",),
+        ),
+        "Record the registration": record(
+            "The run's outcome, beside its reports",
+            parts.bucket,
+            key=_outcome_key(),
+            content="$merge([{'outcome': 'registered', 'run': $run}, $decision, $registered])",
+            then="Tell of the registration",
+        ),
+        "Tell of the registration": tell(
+            "An approved version is released by its approval; one that waits needs somebody to look",
+            parts.topic,
+            subject=f"'{parts.settings.name('training')}: ' & $registered.version & ' is ' & $registered.status",
+            message=(
+                "'Run ' & $run & ': ' & $decision.winner & ', accuracy ' & $string($decision.accuracy)"
+                " & ', macro F1 ' & $string($decision.macro_f1) & '. ' & $decision.reason"
+            ),
+            then="Registered",
+        ),
+        "Registered": end("Its approval starts the release"),
+        **failure_path(
+            parts.settings.name("training"),
+            bucket=parts.bucket,
+            key=f"'{ARTIFACTS}/{AUDIT}/' & {_DAY} & '/training-' & {_EXECUTION} & '.json'",
+            topic=parts.topic,
+            facts="{'run': $run}",
+        ),
+    }
+    hours = 2 * parts.settings.jobs.wait_hours + 3 * parts.settings.jobs.run_hours
+    begin: State = {
+        "Type": "Pass",
+        "Comment": "Until the run is known",
+        "Assign": {"run": None},
+        "Next": "Did new data start this?",
+    }
+    return machine(
+        "From raw files to a registered version, or to a recorded decision not to",
+        first="Begin",
+        states={"Begin": begin, **states},
+        seconds=hours * _HOUR,
+    )
+
+
+def _outcome_key() -> str:
+    return f"'{ARTIFACTS}/{RUNS}/' & $run & '/outcome.json'"
+
+
+def _of_run(parts: Parts, folder: str) -> str:
+    """Return JSONata for the URI of a folder of the run."""
+    return f"'s3://{parts.bucket}/{ARTIFACTS}/{RUNS}/' & $run & '/{folder}'"
+
+
+def _job_name(parts: Parts, what: str) -> str:
+    """Return JSONata for a job's name: at most 63 letters, and another for each try."""
+    place = f"{parts.settings.prefix}-{parts.settings.environment}"
+    return f"'{place}-' & $substring($run, 7) & '-' & $substring($uuid(), 0, 8) & '-' & {what}"
+
+
+def _input(name: str, uri: str, *, kind: str = "S3Prefix") -> str:
+    return (
+        f"{{'InputName': '{name}', 'S3Input': {{'S3Uri': {uri}, 'LocalPath': '{_CONTAINER}/input/{name}', "
+        f"'S3DataType': '{kind}', 'S3InputMode': 'File'}}}}"
+    )
+
+
+def _manifest(name: str, parts: Parts) -> str:
+    return _input(name, _of_run(parts, "raw.manifest"), kind="ManifestFile")
+
+
+def _output(folder: str, uri: str, *, name: str = "", mode: str = "EndOfJob") -> str:
+    return (
+        f"{{'OutputName': '{name or folder}', 'S3Output': {{'S3Uri': {uri}, "
+        f"'LocalPath': '{_CONTAINER}/output/{folder}', 'S3UploadMode': '{mode}'}}}}"
+    )
+
+
+def _processing(
+    parts: Parts,
+    command: str,
+    *,
+    comment: str,
+    inputs: list[str],
+    outputs: list[str],
+    then: str,
+    arguments: list[str] | None = None,
+    optional_inputs: str = "",
+    **more: Any,
+) -> State:
+    """Return a Processing job that runs ``mlops <command>`` of the jobs' image."""
+    jobs = parts.settings.jobs
+    listed = f"[{', '.join(inputs)}]"
+    request = {
+        "ProcessingJobName": f"{{% {_job_name(parts, repr(command))} %}}",
+        "RoleArn": parts.processing_role,
+        "AppSpecification": {"ImageUri": parts.image, "ContainerArguments": [command, *(arguments or [])]},
+        "ProcessingInputs": f"{{% {f'$append({listed}, {optional_inputs})' if optional_inputs else listed} %}}",
+        "ProcessingOutputConfig": {"KmsKeyId": parts.data_key, "Outputs": f"{{% [{', '.join(outputs)}] %}}"},
+        "ProcessingResources": {
+            "ClusterConfig": {
+                "InstanceCount": 1,
+                "InstanceType": jobs.processing_instance,
+                "VolumeSizeInGB": jobs.volume_gb,
+                "VolumeKmsKeyId": parts.data_key,
+            }
+        },
+        # SageMaker moves the data; the job itself reaches nothing.
+        "NetworkConfig": {"EnableNetworkIsolation": True},
+        "StoppingCondition": {"MaxRuntimeInSeconds": jobs.run_hours * _HOUR},
+    }
+    return job(
+        comment,
+        "createProcessingJob",
+        request=request,
+        # The job's own limit comes first; the rest is for its machines.
+        seconds=jobs.run_hours * _HOUR + 900,
+        then=then,
+        **more,
+    )
+
+
+def _training_job(parts: Parts) -> State:
+    jobs = parts.settings.jobs
+    limits: dict[str, Any] = {"MaxRuntimeInSeconds": jobs.run_hours * _HOUR}
+    if jobs.spot:
+        limits["MaxWaitTimeInSeconds"] = jobs.wait_hours * _HOUR
+    candidate = "$states.input.candidate"
+
+    def channel(name: str, uri: str) -> dict[str, Any]:
+        source = {"S3DataType": "S3Prefix", "S3Uri": uri, "S3DataDistributionType": "FullyReplicated"}
+        return {"ChannelName": name, "InputMode": "File", "DataSource": {"S3DataSource": source}}
+
+    dashed = f"$replace({candidate}, '_', '-')"
+    request = {
+        "TrainingJobName": f"{{% {_job_name(parts, dashed)} %}}",
+        "RoleArn": parts.training_role,
+        "AlgorithmSpecification": {"TrainingImage": parts.image, "TrainingInputMode": "File"},
+        "HyperParameters": {
+            "model": f"{{% {candidate} %}}",
+            "holdout_weeks": str(parts.settings.flow.holdout_weeks),
+        },
+        "InputDataConfig": [
+            channel("gold", f"s3://{parts.bucket}/{GOLD}/"),
+            channel("encoders", f"{{% {_of_run(parts, 'encoders/')} %}}"),
+        ],
+        "OutputDataConfig": {
+            "S3OutputPath": f"{{% {_of_run(parts, 'candidates/')} & {candidate} %}}",
+            "KmsKeyId": parts.data_key,
+        },
+        "CheckpointConfig": {"S3Uri": f"{{% {_of_run(parts, 'checkpoints/')} & {candidate} %}}"},
+        "ResourceConfig": {
+            "InstanceCount": 1,
+            "InstanceType": jobs.training_instance,
+            "VolumeSizeInGB": jobs.volume_gb,
+            "VolumeKmsKeyId": parts.data_key,
+        },
+        "EnableNetworkIsolation": True,
+        "EnableManagedSpotTraining": jobs.spot,
+        "StoppingCondition": limits,
+    }
+    return job(
+        "Spot capacity, with what it has found so far kept for when the capacity is taken",
+        "createTrainingJob",
+        request=request,
+        seconds=(jobs.wait_hours if jobs.spot else jobs.run_hours) * _HOUR + 900,
+        then=None,
+        output={"candidate": f"{{% {candidate} %}}"},
+        caught="Could not train",
+        # A variable of the states inside may not be called as one outside.
+        error="training_error",
+    )
+
+
+def _evaluation(parts: Parts) -> State:
+    champion = _input("champion", f"'s3://{parts.bucket}/{ARTIFACTS}/{MODELS}/' & $resolved.champion & '/'")
+    return _processing(
+        parts,
+        "evaluate",
+        comment="All of them and the champion on the same held-out rows, then the gate",
+        inputs=[
+            _input("gold", f"'s3://{parts.bucket}/{GOLD}/'"),
+            _input("candidates", _of_run(parts, "candidates/")),
+            _input("encoders", _of_run(parts, "encoders/")),
+            _input("manifests", f"'s3://{parts.bucket}/{SILVER}/_manifests/'"),
+            _input("run", _of_run(parts, "identity/")),
+        ],
+        # Before the first release there is no champion.
+        optional_inputs=f"$resolved.champion = null ? [] : [{champion}]",
+        outputs=[_output("evaluation", _of_run(parts, "evaluation"))],
+        arguments=["--holdout-weeks", str(parts.settings.flow.holdout_weeks)],
+        then="Decide",
+    )

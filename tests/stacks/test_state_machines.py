@@ -1,0 +1,218 @@
+"""The state machines: what each state must have, where each path ends, and what the requests of their tasks say."""
+
+import functools
+import json
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore.validate import ParamValidator
+
+from tests.machines import State, TaskError, Walk, following, tasks
+from tests.stacks.assembly import ENVIRONMENTS, environment
+from tests.stacks.policies import ACCOUNT, REGION, Account, allows
+
+LAKE = f"mlops-dev-lake-{ACCOUNT}-{REGION}"
+MACHINES = ("training",)
+machines = pytest.mark.parametrize("machine", MACHINES)
+environments = pytest.mark.parametrize("name", ENVIRONMENTS)
+RUN = "200608-0123456789"
+DECISION = {
+    "accepted": True,
+    "status": "Approved",
+    "winner": "xgboost",
+    "version": "200608-abcdef0123",
+    "champion": None,
+    "accuracy": 0.91,
+    "macro_f1": 0.88,
+    "class_precision_minimum": 0.8,
+    "reason": "accuracy 0.91 reaches the required 0.80.",
+}
+GOOD = {
+    "Resolve the run": {
+        "Payload": {"status": "go", "reason": "2 files", "run": RUN, "champion": None, "files": 2, "new_files": 2}
+    },
+    "Commit the weeks": {"Payload": {"weeks": [200608]}},
+    "Decide": {"Payload": DECISION},
+    "Register the version": {
+        "Payload": {"version": DECISION["version"], "package": "arn:package", "status": "Approved"}
+    },
+}
+
+
+@functools.cache
+def definition(machine: str, name: str = "dev") -> State:
+    account = Account(environment(name))
+    found = account.properties("AWS::StepFunctions::StateMachine", component="pipeline")
+    (text,) = [
+        each["DefinitionString"] for each in found.values() if each["StateMachineName"] == f"mlops-{name}-{machine}"
+    ]
+    value: State = json.loads(text)
+    return value
+
+
+def walked(machine: str, answers: dict[str, Any], **event: Any) -> tuple[str, Walk]:
+    walk = Walk(definition(machine), GOOD | answers, event)
+    return walk.run(), walk
+
+
+@machines
+@environments
+def test_every_task_has_a_limit_another_try_with_jitter_and_a_way_out(machine: str, name: str) -> None:
+    for title, state in tasks(definition(machine, name)).items():
+        assert state["Catch"][-1]["ErrorEquals"] == ["States.ALL"], title
+        if state["Type"] == "Task":
+            assert 0 < state["TimeoutSeconds"] <= 24 * 3600, title
+            assert state["Retry"], title
+            assert {each["JitterStrategy"] for each in state["Retry"]} == {"FULL"}, title
+
+
+@machines
+def test_every_state_says_what_it_is_for_and_can_be_reached(machine: str) -> None:
+    def check(states: dict[str, State], first: str) -> None:
+        reached, ahead = set(), [first]
+        while ahead:
+            name = ahead.pop()
+            if name not in reached:
+                reached.add(name)
+                ahead += following(states[name])
+        assert reached == set(states)
+        for name, state in states.items():
+            assert state["Comment"], name
+            assert len(name) <= 80
+            if state["Type"] == "Map":
+                check(state["ItemProcessor"]["States"], state["ItemProcessor"]["StartAt"])
+
+    check(definition(machine)["States"], definition(machine)["StartAt"])
+
+
+@machines
+def test_no_path_ends_without_a_recorded_outcome(machine: str) -> None:
+    states = definition(machine)["States"]
+    records = {name for name, state in states.items() if str(state.get("Resource", "")).endswith("s3:putObject")}
+    reached, ahead = set(), [definition(machine)["StartAt"]]
+    while ahead:
+        name = ahead.pop()
+        if name in reached or name in records:
+            continue
+        reached.add(name)
+        ahead += following(states[name])
+    assert [name for name in reached if states[name]["Type"] in {"Succeed", "Fail"}] == []
+
+
+def test_a_good_run_ends_registered_and_somebody_is_told_once() -> None:
+    end, walk = walked("training", {}, trigger="data", at="2026-03-02T09:59:00Z")
+    assert end == "Registered"
+    assert walk.states[:3] == ["Begin", "Did new data start this?", "Wait until uploads settle"]
+    assert len(walk.given["Train one candidate"]) == 5
+    outcome = walk.given["Record the registration"][0]
+    assert outcome["Key"] == f"artifacts/runs/{RUN}/outcome.json"
+    assert json.loads(outcome["Body"])["version"] == DECISION["version"]
+    assert [name for name in walk.states if name.startswith("Tell")] == ["Tell of the registration"]
+
+
+def test_by_hand_nothing_is_waited_for_and_no_object_is_named() -> None:
+    _, walk = walked("training", {})
+    assert "Wait until uploads settle" not in walk.states
+    assert walk.given["Resolve the run"][0]["Payload"]["object_at"] is None
+
+
+def test_without_new_files_the_etl_is_left_out() -> None:
+    resolved = {"Payload": {**GOOD["Resolve the run"]["Payload"], "new_files": 0}}
+    end, walk = walked("training", {"Resolve the run": resolved})
+    assert end == "Registered"
+    assert "Validate and refine" not in walk.states
+
+
+@pytest.mark.parametrize("status", ["superseded", "running", "done", "nothing"])
+def test_a_run_that_is_somebody_elses_is_recorded_and_ends_well(status: str) -> None:
+    resolved = {
+        "Payload": {"status": status, "reason": "why", "run": None, "champion": None, "files": 0, "new_files": 0}
+    }
+    end, walk = walked("training", {"Resolve the run": resolved})
+    assert end == "Nothing to do"
+    record = walk.given["Record that nothing was to do"][0]
+    assert record["Key"] == "artifacts/audit/2026-03-02/training-an-execution.json"
+    assert json.loads(record["Body"]) == {"outcome": status, "reason": "why", "run": None}
+
+
+def test_a_weak_candidate_is_a_decision_not_an_error() -> None:
+    rejected = {"Payload": {**DECISION, "accepted": False, "status": "Rejected"}}
+    end, walk = walked("training", {"Decide": rejected})
+    assert end == "Rejected"
+    assert json.loads(walk.given["Record the rejection"][0]["Body"])["outcome"] == "rejected"
+    assert "Register the version" not in walk.states
+
+
+@pytest.mark.parametrize("state", [*GOOD, "Validate and refine", "Fit the encoders", "Train one candidate"])
+def test_a_failure_anywhere_is_recorded_once_told_once_and_registers_nothing(state: str) -> None:
+    end, walk = walked("training", {state: TaskError("States.TaskFailed", "transactions_200608.csv: row 3")})
+    assert end == "Failed"
+    assert [name for name in walk.states if "Record" in name] == ["Record the failure"]
+    record = json.loads(walk.given["Record the failure"][0]["Body"])
+    assert record["outcome"] == "failed"
+    assert record["error"]["Cause"] == "transactions_200608.csv: row 3"
+    (told,) = walk.given["Tell of the failure"]
+    assert "row 3" in told["Message"]
+
+
+def test_a_failure_that_cannot_even_be_recorded_is_still_told() -> None:
+    denied = TaskError("S3.AccessDenied")
+    end, walk = walked("training", {"Decide": denied, "Record the failure": denied})
+    assert end == "Failed"
+    assert walk.states[-2:] == ["Tell of the failure", "Failed"]
+
+
+def _valid(service: str, operation: str, request: dict[str, Any]) -> str:
+    model = botocore.session.get_session().get_service_model(service)
+    shape = model.operation_model(operation).input_shape
+    return str(ParamValidator().validate(request, shape).generate_report())
+
+
+@pytest.mark.parametrize("champion", [None, "200607-aaaaaaaaaa"])
+def test_the_requests_of_all_tasks_are_what_aws_takes(champion: str | None) -> None:
+    resolved = {"Payload": {**GOOD["Resolve the run"]["Payload"], "champion": champion}}
+    found = set()
+    for answers in ({}, {"Decide": {"Payload": {**DECISION, "accepted": False}}}, {"Decide": TaskError("A")}):
+        _, walk = walked("training", {"Resolve the run": resolved} | answers)
+        states = tasks(definition("training"))
+        for name, requests in walk.given.items():
+            *_, service, action = states[name]["Resource"].removesuffix(".sync").split(":")
+            service = {"sfn": "stepfunctions"}.get(service, service)
+            operation = action[0].upper() + action[1:]
+            for request in requests:
+                given = {**request, "Payload": json.dumps(request["Payload"])} if service == "lambda" else request
+                assert _valid(service, operation, given) == "", name
+            found.add(f"{service}:{operation}")
+            if operation == "CreateTrainingJob":
+                assert all(
+                    len(each["TrainingJobName"]) <= 63 and "_" not in each["TrainingJobName"] for each in requests
+                )
+    assert found == {
+        "lambda:Invoke",
+        "s3:PutObject",
+        "sns:Publish",
+        "sagemaker:CreateProcessingJob",
+        "sagemaker:CreateTrainingJob",
+    }
+
+
+def test_evaluation_gets_the_champion_where_there_is_one() -> None:
+    def names(champion: str | None) -> list[str]:
+        resolved = {"Payload": {**GOOD["Resolve the run"]["Payload"], "champion": champion}}
+        _, walk = walked("training", {"Resolve the run": resolved})
+        return [each["InputName"] for each in walk.given["Evaluate candidates and champion"][0]["ProcessingInputs"]]
+
+    assert names("200607-aaaaaaaaaa") == [*names(None), "champion"]
+
+
+def test_the_machine_may_make_these_requests_and_no_others() -> None:
+    role = Account(environment("dev")).of_role("TrainingMachineRole", component="pipeline")
+    sagemaker = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}"
+    assert allows(role, "sagemaker:CreateTrainingJob", f"{sagemaker}:training-job/mlops-dev-x")
+    assert not allows(role, "sagemaker:CreateTrainingJob", f"{sagemaker}:training-job/mlops-prod-x")
+    assert not allows(role, "sagemaker:CreateModelPackage", f"{sagemaker}:model-package/mlops-dev-models/1")
+    assert allows(role, "s3:PutObject", f"arn:aws:s3:::{LAKE}/artifacts/runs/{RUN}/outcome.json")
+    assert not allows(role, "s3:PutObject", f"arn:aws:s3:::{LAKE}/artifacts/registry/price_sensitivity/champion.json")
+    assert not allows(role, "s3:GetObject", f"arn:aws:s3:::{LAKE}/raw/transactions_200608.csv")
+    assert not allows(role, "sns:Publish", f"arn:aws:sns:{REGION}:{ACCOUNT}:other")
