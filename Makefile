@@ -209,6 +209,10 @@ bench-serving: setup ## CPU per request against a constant answer and five peers
 	$(BIN)/python -m benchmarks.serving --output docs/benchmarks.md --data $(or $(DATA),../shared/data/dunnhumby) \
 	  $(if $(WORK),--work $(WORK))
 
+.PHONY: bench-detection
+bench-detection: setup ## how soon monitoring notices a worse model on the real files in DATA, and how often it is wrong
+	nice -n 19 $(BIN)/python -m benchmarks.detection --output docs/benchmarks.md --data $(or $(DATA),../shared/data/dunnhumby)
+
 .PHONY: clean
 clean: ## remove everything that was made here
 	rm -rf $(VENV) .peers node_modules cdk.out out build dist .coverage* htmlcov .pytest_cache .mypy_cache .ruff_cache
