@@ -8,7 +8,7 @@ from typing import Any
 from config.monitoring import MONITORING, Intake, MetricDatum, Monitoring, VersionVerdict
 from ml.bundle import REFERENCE, Bundle, read_manifest
 from ml.data.tables import connect
-from ml.errors import ModelError
+from ml.errors import DataError, ModelError
 from ml.features.reference import Reference
 from ml.files import TEMPORARY_PREFIX, read_json, sweep, write_json
 from ml.monitoring.captured import Counted, capture_files, read_captured
@@ -35,6 +35,8 @@ def monitor(
         DataError: an input is missing, or too much of it cannot be used.
 
     """
+    if not bundles.is_dir():
+        raise DataError(f"{bundles}: there is no such folder of bundles")
     output.mkdir(parents=True, exist_ok=True)
     sweep(output)
     known = _KnownVersions(bundles)

@@ -106,6 +106,12 @@ def test_labels_that_are_not_there_are_named(tmp_path: Path) -> None:
     assert not (tmp_path / "out" / "monitoring.json").exists()
 
 
+def test_bundles_that_are_not_there_are_named(tmp_path: Path) -> None:
+    here = capture(tmp_path / "in")
+    with pytest.raises(DataError, match="nowhere: there is no such folder of bundles"):
+        monitor(captured=here, labels=here, bundles=tmp_path / "nowhere", output=tmp_path / "out", use_case=use_case())
+
+
 def test_running_again_gives_the_same_files_whatever_order_the_lines_came_in(tmp_path: Path) -> None:
     lines = [line(number, ("LA", "MM", "UM")[number % 3]) for number in range(1, 60)]
     labels = silver(tmp_path / "lake", {200620: dict.fromkeys(range(1, 60), "MM")})
