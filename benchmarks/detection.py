@@ -46,7 +46,8 @@ BASKETS = (100, 250, 500, 1_000, 4_000)
 HEALTHY = 1_000
 RUN_WEEKS = 25
 RUNS, PATIENCE = 40, 12
-MARGINS = (0.0, 0.0025, 0.005, 0.01, 0.02, 0.03)
+MARGINS = (0.0, 0.0025, 0.005, 0.0075, 0.01, 0.0125, 0.015, 0.02, 0.03)
+MINIMA = (100, 200, 400, 800)
 CHART = "detection.png"
 ANSWERS = ("accuracy", "macro_f1", INPUT_DRIFT, PREDICTION_DRIFT, UNSEEN_PRODUCTS, "quality", "drift")
 
@@ -81,13 +82,13 @@ class Delay:
 
 @dataclass(frozen=True)
 class Findings:
-    """All that was measured: ``wolf`` and ``margins`` by baskets a week, ``delays`` by world and answer."""
+    """All that was measured: ``wolf`` by baskets a week, ``margins`` by minimum too, ``delays`` by world and answer."""
 
     healthy: World
     worlds: Sequence[World]
     promised: dict[str, float]
     wolf: dict[int, dict[str, int]]
-    margins: dict[int, list[float]]
+    margins: dict[int, dict[int, list[float]]]
     delays: dict[str, dict[str, list[Delay]]]
 
 
@@ -110,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         worlds=worlds,
         promised=promised,
         wolf=_false_alarms(healthy, use_case),
-        margins=_margins(healthy, promised, use_case),
+        margins={minimum: _margins(healthy, promised, use_case, minimum) for minimum in MINIMA},
         delays={world.name: _delays(world, use_case) for world in track(worlds, label="detect")},
     )
     section = _section(found, files, use_case)
@@ -145,7 +146,7 @@ def _worlds(files: Sequence[Path], scratch: Path, use_case: UseCase) -> tuple[Wo
 
     healthy = world("healthy", champion, [champion.see(week) for week in weeks])
     found = []
-    for share in (0.02, 0.05, 0.1, 0.2, 0.5, 1.0):
+    for share in (0.02, 0.025, 0.03, 0.04, 0.05, 0.1, 0.2, 1.0):
         worse = champion.with_shuffled(share, seed=3)
         found.append(world(f"{100 * share:g} % of the products shuffled", worse, [worse.see(week) for week in weeks]))
     for rows in (1_000, 3_000, 10_000):
@@ -212,8 +213,18 @@ def _false_alarms(healthy: World, use_case: UseCase) -> dict[int, dict[str, int]
     return found
 
 
+def _drift(weeks: Sequence[WeekCounts], known: Known, use_case: UseCase) -> tuple[Check, ...]:
+    return drift(weeks, known, use_case)[0]
+
+
+CHECKS: dict[str, Callable[[Sequence[WeekCounts], Known, UseCase], tuple[Check, ...]]] = {
+    "quality": quality,
+    "drift": _drift,
+}
+
+
 def _answers(weeks: Sequence[WeekCounts], known: Known, use_case: UseCase) -> dict[str, Answer]:
-    judged, (moved, _) = quality(weeks, known, use_case), drift(weeks, known, use_case)
+    judged, moved = quality(weeks, known, use_case), _drift(weeks, known, use_case)
     single: dict[str, Answer] = {check.name: check.answer for check in (*judged, *moved)}
     return {**single, "quality": worst(judged), "drift": worst(moved)}
 
@@ -235,10 +246,9 @@ def _delays(world: World, use_case: UseCase) -> dict[str, list[Delay]]:
             for week in _draws(world.weeks, baskets, sizes, seed=7_000 * baskets + run):
                 weeks.append(week)
                 after = len(weeks) - earlier
-                answers = _answers(weeks, world.known, use_case)
                 for name, alarms in first_alarm.items():
-                    if answers[name] == Answer.WORSE:
-                        alarms[run] = min(alarms[run], after)
+                    if alarms[run] > PATIENCE and worst(CHECKS[name](weeks, world.known, use_case)) == Answer.WORSE:
+                        alarms[run] = after
                 if after == PATIENCE or all(alarms[run] <= PATIENCE for alarms in first_alarm.values()):
                     break
         for name, alarms in first_alarm.items():
@@ -246,20 +256,23 @@ def _delays(world: World, use_case: UseCase) -> dict[str, list[Delay]]:
     return found
 
 
-def _margins(healthy: World, promised: dict[str, float], use_case: UseCase) -> dict[int, list[float]]:
+def _margins(healthy: World, promised: dict[str, float], use_case: UseCase, minimum: int) -> dict[int, list[float]]:
     """Return by baskets a week the share of healthy weeks that each of ``MARGINS`` would call worse."""
+    chosen = use_case.model_copy(
+        update={"monitoring": use_case.monitoring.model_copy(update={"minimum_baskets": minimum})}
+    )
     found: dict[int, list[float]] = {}
-    for baskets in BASKETS:
-        highs: list[tuple[Check, Check]] = []
+    for baskets in track(BASKETS, label=f"margins, minimum {minimum}"):
+        pairs: list[tuple[Check, Check]] = []
         for run in range(HEALTHY // RUN_WEEKS):
             weeks: list[WeekCounts] = []
             for week in _draws(healthy.weeks, baskets, (), seed=2_000 * baskets + run):
                 weeks.append(week)
-                highs.append(quality(weeks, healthy.known, use_case))
+                pairs.append(quality(weeks, healthy.known, chosen))
                 if len(weeks) == RUN_WEEKS:
                     break
         found[baskets] = [
-            float(np.mean([any(_below(check, promised[check.name] - margin) for check in pair) for pair in highs]))
+            float(np.mean([any(_below(check, promised[check.name] - margin) for check in pair) for pair in pairs]))
             for margin in MARGINS
         ]
     return found
@@ -270,7 +283,8 @@ def _below(check: Check, limit: float) -> bool:
 
 
 def _section(found: Findings, files: Sequence[Path], use_case: UseCase) -> str:
-    return "\n".join([*_heading(found, files, use_case), "", *_wolf_table(found), "", *_delay_table(found)])
+    parts = (_heading(found, files, use_case), _wolf_table(found), _margin_table(found), _delay_table(found))
+    return "\n\n".join("\n".join(part) for part in parts)
 
 
 def _heading(found: Findings, files: Sequence[Path], use_case: UseCase) -> list[str]:
@@ -301,6 +315,18 @@ def _wolf_table(found: Findings) -> list[str]:
     return [said, "", f"| baskets a week | {heads} |", "|---:|" + "---:|" * len(ANSWERS), *rows]
 
 
+def _margin_table(found: Findings) -> list[str]:
+    said = f"The same for other settings: quality's false alarms in {HEALTHY:,} weeks, the most at any traffic."
+    rows = [
+        f"| {minimum} | "
+        + " | ".join(str(round(HEALTHY * max(shares))) for shares in zip(*by.values(), strict=True))
+        + " |"
+        for minimum, by in found.margins.items()
+    ]
+    heads = " | ".join(f"{margin:g}" for margin in MARGINS)
+    return [said, "", f"| minimum baskets \\ max drop | {heads} |", "|---:|" + "---:|" * len(MARGINS), *rows]
+
+
 def _delay_table(found: Findings) -> list[str]:
     said = (
         f"**Baskets until the alarm**: the median of {RUNS} runs / by when 90 % of them had it; – where not within "
@@ -328,20 +354,22 @@ def _delay_table(found: Findings) -> list[str]:
 def _chart(found: Findings, use_case: UseCase) -> Figure:
     figure = Figure(figsize=(9.6, 3.9))
     left, right = figure.subplots(1, 2)
+    margins = found.margins[use_case.monitoring.minimum_baskets]
     for place, (baskets, color) in enumerate(zip(BASKETS, PALETTE, strict=False)):
         label = f"{baskets:,} a week"
-        left.plot(MARGINS, np.multiply(HEALTHY, found.margins[baskets]), "o-", color=color, markersize=3.5, label=label)
+        left.plot(MARGINS, np.multiply(HEALTHY, margins[baskets]), "o-", color=color, markersize=3.5, label=label)
         noticed = [
             (100 * world.accuracy, float(np.median(delay.weeks)) * baskets)
             for world in sorted(found.worlds, key=lambda world: -world.accuracy)
             for delay in [found.delays[world.name]["quality"][place]]
-            if np.median(delay.weeks) <= PATIENCE
+            if not world.before and np.median(delay.weeks) <= PATIENCE
         ]
         if noticed:
             right.plot(*zip(*noticed, strict=True), "o-", color=color, markersize=3.5)
     left.axhline(HEALTHY / 200, color=MUTED, linestyle="--", linewidth=1)
     left.axvline(use_case.monitoring.max_drop, color=MUTED, linestyle=":", linewidth=1)
     left.set_yscale("symlog", linthresh=1)
+    left.set_ylim(bottom=-0.3)
     left.set(xlabel="max_drop (dotted: the default)", ylabel="false alarms in 1,000 weeks (dashed: the bar)")
     left.set_title("Healthy weeks called worse")
     left.legend(fontsize=8)
