@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, cached_property
-from typing import Any
+from typing import Any, cast
 
 import urllib3
 from botocore.session import Session, get_session
@@ -25,6 +25,7 @@ from lambdas.common.kubernetes import Http, Kubernetes
 from lambdas.common.release import ReleaseTools
 from lambdas.common.runtime import Clients
 from lambdas.common.settings import ReleaseSettings
+from tests.quick_account import QuickClients
 
 REGION = "ap-southeast-1"
 BUCKET = "mlops-test-lake"
@@ -52,15 +53,16 @@ def no_step(_: str) -> None:
 class Account:
     """A bucket, a registry of models, the API's key: all in this process, seen from outside of the functions."""
 
-    def __init__(self, *, cluster: bool = True) -> None:
-        self._s3, self._sagemaker = clients().of("s3"), clients().of("sagemaker")
+    def __init__(self, clients: Clients | QuickClients, *, cluster: bool = True) -> None:
+        self.clients = clients
+        self._s3, self._sagemaker = clients.of("s3"), clients.of("sagemaker")
         self._s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
         self._sagemaker.create_model_package_group(ModelPackageGroupName=GROUP)
         if cluster:
-            clients().of("eks").create_cluster(
+            clients.of("eks").create_cluster(
                 name=SETTINGS.cluster, roleArn=f"arn:aws:iam::{'1' * 12}:role/eks", resourcesVpcConfig={}
             )
-            clients().of("secretsmanager").create_secret(Name=SETTINGS.api_key_secret, SecretString=KEY)
+            clients.of("secretsmanager").create_secret(Name=SETTINGS.api_key_secret, SecretString=KEY)
         self.packages: dict[str, str] = {}
 
     def add_version(self, version: str) -> str:
@@ -117,7 +119,13 @@ class Account:
 def account() -> Iterator[Account]:
     """Return an account of its own, gone afterwards."""
     with mock_aws():
-        yield Account()
+        yield Account(clients())
+
+
+@contextmanager
+def quick_account() -> Iterator[Account]:
+    """Return an account of its own that takes no time, and knows S3 and SageMaker by what the functions use only."""
+    yield Account(QuickClients(_step))
 
 
 @dataclass(frozen=True)
@@ -338,8 +346,8 @@ def prediction(version: str, probabilities: tuple[float, ...] = (0.2, 0.3, 0.5))
 class Tools(ReleaseTools):
     """A function's tools that reach the account and cluster of this process."""
 
-    def __init__(self, cluster: Cluster, pods: PodsHttp | None = None) -> None:
-        super().__init__(SETTINGS, clients())
+    def __init__(self, cluster: Cluster, pods: PodsHttp | None = None, account: Account | None = None) -> None:
+        super().__init__(SETTINGS, cast("Clients", account.clients) if account else clients())
         self._http = ClusterHttp(cluster)
         self._pods = pods or PodsHttp()
 
