@@ -77,6 +77,13 @@ class Account:
         self.packages[version] = answer["ModelPackageArn"]
         return self.packages[version]
 
+    def start_again(self, *versions: str) -> None:
+        """Leave nothing but ``versions``, as they are first."""
+        for key in self.objects():
+            self._s3.delete_object(Bucket=BUCKET, Key=key)
+        for version in versions:
+            self.add_version(version)
+
     def put(self, key: str, value: Object) -> None:
         """Write a JSON object."""
         self._s3.put_object(Bucket=BUCKET, Key=key, Body=json.dumps(value).encode())

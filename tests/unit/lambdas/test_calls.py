@@ -1,0 +1,102 @@
+"""What each function says that it calls is what it is seen to call: no less, and no more."""
+
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import pytest
+
+import lambdas
+from lambdas.common.calls import Call
+from lambdas.deploy.calls import CALLS as DEPLOY
+from lambdas.deploy.handler import deploy
+from lambdas.promote.calls import CALLS as PROMOTE
+from lambdas.promote.handler import promote
+from lambdas.roll_back.calls import CALLS as ROLL_BACK
+from lambdas.roll_back.handler import roll_back
+from lambdas.rollout.calls import CALLS as ROLLOUT
+from lambdas.rollout.handler import Rollout, rollout
+from lambdas.verify.calls import CALLS as VERIFY
+from lambdas.verify.handler import Verify, verify
+from tests.flow import USE_CASE, Account, Cluster, Tools, Watch, watching
+from tests.releases import alarm_event, deploy_event, failure_event, promote_event, released
+
+Run = Callable[[Account, Tools], object]
+
+
+def nothing(*_: object) -> None:
+    """Prepare nothing."""
+
+
+def with_v1(cloud: Account, tools: Tools) -> None:
+    released(cloud, tools, "v1")
+
+
+def with_v2_deployed(cloud: Account, tools: Tools) -> None:
+    with_v1(cloud, tools)
+    deploy(deploy_event(cloud, "v2", minutes=60), tools)
+
+
+def with_v2(cloud: Account, tools: Tools) -> None:
+    with_v1(cloud, tools)
+    released(cloud, tools, "v2", minutes=60)
+
+
+def with_v2_rejected(cloud: Account, tools: Tools) -> None:
+    cloud.set_status("v2", "Rejected")
+
+
+def deploy_v2(cloud: Account, tools: Tools) -> None:
+    deploy(deploy_event(cloud, "v2", minutes=60), tools)
+
+
+def twice_recorded(cloud: Account, tools: Tools) -> None:
+    """Leave the record of a release that died right after it, and whose ledger was not written."""
+    deploy_v2(cloud, tools)
+    cloud.put("artifacts/registry/price_sensitivity/champion.json", {"version": "v1"})
+
+
+# Each function in states that make it do everything it can.
+FUNCTIONS: dict[str, tuple[tuple[Call, ...], list[tuple[Run, Run]]]] = {
+    "deploy": (DEPLOY, [(with_v1, deploy_v2), (with_v2_rejected, deploy_v2), (twice_recorded, deploy_v2)]),
+    "rollout": (ROLLOUT, [(with_v1, lambda _, tools: rollout(Rollout(version="v1"), tools))]),
+    "verify": (VERIFY, [(with_v1, lambda _, tools: verify(Verify(version="v1", basket={}), tools))]),
+    "promote": (PROMOTE, [(with_v2_deployed, lambda _, tools: promote(promote_event("v2", minutes=70), tools))]),
+    "roll_back": (
+        ROLL_BACK,
+        [
+            (with_v2, lambda _, tools: roll_back(alarm_event(minutes=90), tools)),
+            (with_v2_deployed, lambda cloud, tools: roll_back(failure_event(cloud, "v2", minutes=90), tools)),
+            (nothing, lambda _, tools: roll_back(alarm_event(minutes=90), tools)),
+        ],
+    ),
+}
+
+
+def test_every_function_of_a_release_is_here() -> None:
+    folder = Path(lambdas.__path__[0])
+    handlers = [path for path in folder.glob("*/handler.py") if "ReleaseTools" in path.read_text()]
+
+    assert {path.parent.name for path in handlers} == set(FUNCTIONS)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_calls_what_it_says(cloud: Account, name: str) -> None:
+    calls, runs = FUNCTIONS[name]
+    said = {Call(each.action, each.resource.format(use_case=USE_CASE)) for each in calls}
+    watch = Watch()
+    for number, (prepare, run) in enumerate(runs):
+        if number:
+            cloud.start_again("v1", "v2")
+        cluster = Cluster()
+        prepare(cloud, Tools(cluster))
+        with watching(watch):
+            run(cloud, Tools(cluster))
+
+    assert len(said) == len(calls), "none is said twice"
+    assert [each for each in watch.seen if not any(_covers(one, each) for one in said)] == []
+    assert [each for each in said if not any(_covers(each, one) for one in watch.seen)] == []
+
+
+def _covers(said: Call, seen: Call) -> bool:
+    return said.action == seen.action and fnmatchcase(seen.resource, said.resource)
