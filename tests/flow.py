@@ -355,6 +355,7 @@ class Tools(ReleaseTools):
 
     def __init__(self, cluster: Cluster, pods: PodsHttp | None = None, account: Account | None = None) -> None:
         super().__init__(SETTINGS, cast("Clients", account.clients) if account else clients())
+        self.cluster = cluster
         self._http = ClusterHttp(cluster)
         self._pods = pods or PodsHttp()
 

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from lambdas.common.events import Frozen
 from lambdas.deploy.handler import deploy
 from lambdas.promote.handler import promote
 from lambdas.roll_back.handler import roll_back
-from tests.flow import Account, Cluster, Object, Tools, Watch, quick_account, watching
+from tests.flow import LEDGER, Account, Cluster, Object, Tools, Watch, quick_account, watching
 from tests.releases import alarm_event, deploy_event, failure_event, promote_event, released
 
 
@@ -146,18 +147,18 @@ class Player:
             self._go.acquire()
 
 
-def at_once(scenario: Scenario, turns: list[int]) -> Callable[[Account, Cluster], None]:
-    """Return a run of two calls at once, which take their steps by ``turns``, and then one after the other."""
+def at_once(turns: list[int], *scenarios: Scenario) -> Callable[[Account, Cluster], None]:
+    """Return a run of calls at once, which take their steps by ``turns``, and then one after the other."""
 
     def run(cloud: Account, cluster: Cluster) -> None:
-        players = [Player(lambda: scenario.once(cloud, cluster)) for _ in range(2)]
+        players = [Player(partial(each.once, cloud, cluster)) for each in scenarios]
         for turn in turns:
             if not players[turn].done:
                 players[turn].go_on()
         for player in players:
             while not player.done:
                 player.go_on()
-        assert [player.failure for player in players] == [None, None]
+        assert not any(player.failure for player in players)
 
     return run
 
@@ -168,4 +169,25 @@ def at_once(scenario: Scenario, turns: list[int]) -> Callable[[Account, Cluster]
 def test_asked_twice_at_once_in_any_order_of_steps(name: str, end_states: dict[str, Object], turns: list[int]) -> None:
     scenario = SCENARIOS[name]
 
-    assert scenario.end_state(at_once(scenario, turns)) == end_states[name]
+    assert scenario.end_state(at_once(turns, scenario, scenario)) == end_states[name]
+
+
+def with_v2_begun(cloud: Account, tools: Tools) -> None:
+    """Leave a release of v2 that is entered in the ledger, and whose process died before it patched anything."""
+    with_v1(cloud, tools)
+    begun = tools.deployment.read().body
+    deploy(deploy_event(cloud, "v2", minutes=60), tools)
+    tools.cluster.deployment = {**begun, "metadata": {**begun["metadata"], "resourceVersion": "100"}}
+
+
+@pytest.mark.parametrize("other", ["roll back a release", "roll back for an alarm", "promote"])
+@settings(max_examples=60, deadline=None)
+@given(turns=st.lists(st.integers(0, 1), min_size=10, max_size=40))
+def test_whoever_meets_a_release_that_goes_on_leaves_what_the_ledger_wants(other: str, turns: list[int]) -> None:
+    scenario = Scenario(with_v2_begun, SCENARIOS["deploy"].act)
+
+    state = scenario.end_state(at_once(turns, scenario, SCENARIOS[other]))
+
+    ledger = state["cloud"]["objects"][LEDGER]
+    wanted = ledger["release"]["version"] if ledger["release"] else ledger["version"]
+    assert state["cluster"]["version"] == wanted
