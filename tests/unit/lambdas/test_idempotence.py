@@ -67,6 +67,10 @@ SCENARIOS = {
     ),
     "refuse to roll back": Scenario(with_v1, lambda _, tools: roll_back(alarm_event(minutes=90), tools)),
 }
+# Stretches of steps by one and the other, so that one may do all it has to between two steps of the other.
+TURNS = st.lists(st.integers(1, 20), min_size=1, max_size=8).map(
+    lambda stretches: [number % 2 for number, length in enumerate(stretches) for _ in range(length)]
+)
 EVERY = pytest.mark.parametrize("name", SCENARIOS)
 
 
@@ -165,7 +169,7 @@ def at_once(turns: list[int], *scenarios: Scenario) -> Callable[[Account, Cluste
 
 @EVERY
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(turns=st.lists(st.integers(0, 1), min_size=20, max_size=40))
+@given(turns=TURNS)
 def test_asked_twice_at_once_in_any_order_of_steps(name: str, end_states: dict[str, Object], turns: list[int]) -> None:
     scenario = SCENARIOS[name]
 
@@ -182,7 +186,7 @@ def with_v2_begun(cloud: Account, tools: Tools) -> None:
 
 @pytest.mark.parametrize("other", ["roll back a release", "roll back for an alarm", "promote"])
 @settings(max_examples=60, deadline=None)
-@given(turns=st.lists(st.integers(0, 1), min_size=10, max_size=40))
+@given(turns=TURNS)
 def test_whoever_meets_a_release_that_goes_on_leaves_what_the_ledger_wants(other: str, turns: list[int]) -> None:
     scenario = Scenario(with_v2_begun, SCENARIOS["deploy"].act)
 
