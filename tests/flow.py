@@ -80,9 +80,13 @@ class Account:
     def start_again(self, *versions: str) -> None:
         """Leave nothing but ``versions``, as they are first."""
         for key in self.objects():
-            self._s3.delete_object(Bucket=BUCKET, Key=key)
+            self.remove(key)
         for version in versions:
             self.add_version(version)
+
+    def remove(self, key: str) -> None:
+        """Remove an object."""
+        self._s3.delete_object(Bucket=BUCKET, Key=key)
 
     def put(self, key: str, value: Object) -> None:
         """Write a JSON object."""

@@ -77,9 +77,8 @@ def roll_back(event: RollBack, tools: ReleaseTools) -> Taken:
     ended = tools.audit.read(OUTCOME, event)
     if ended is not None:
         return _answer(ended)
-    decision = tools.audit.read(DECISION, event)
-    if decision is None:
-        decision = tools.audit.write(_decide(event, tools.ledgers.read()))
+    # Where this was decided before, that decision stands.
+    decision = tools.audit.write(_decide(event, tools.ledgers.read()))
     outcome = _carry_out(decision, event, tools)
     return _answer(tools.audit.write(outcome))
 

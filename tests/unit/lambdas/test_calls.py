@@ -24,10 +24,6 @@ from tests.releases import alarm_event, deploy_event, failure_event, promote_eve
 Run = Callable[[Account, Tools], object]
 
 
-def nothing(*_: object) -> None:
-    """Prepare nothing."""
-
-
 def with_v1(cloud: Account, tools: Tools) -> None:
     released(cloud, tools, "v1")
 
@@ -56,6 +52,13 @@ def twice_recorded(cloud: Account, tools: Tools) -> None:
     cloud.put("artifacts/registry/price_sensitivity/champion.json", {"version": "v1"})
 
 
+def with_a_decision(cloud: Account, tools: Tools) -> None:
+    """Leave a roll-back that died before it recorded its outcome."""
+    with_v2(cloud, tools)
+    roll_back(alarm_event(minutes=90), tools)
+    cloud.remove("artifacts/audit/2026-03-02/rolled-back-alarm-1.json")
+
+
 # Each function in states that make it do everything it can.
 FUNCTIONS: dict[str, tuple[tuple[Call, ...], list[tuple[Run, Run]]]] = {
     "deploy": (DEPLOY, [(with_v1, deploy_v2), (with_v2_rejected, deploy_v2), (twice_recorded, deploy_v2)]),
@@ -67,7 +70,7 @@ FUNCTIONS: dict[str, tuple[tuple[Call, ...], list[tuple[Run, Run]]]] = {
         [
             (with_v2, lambda _, tools: roll_back(alarm_event(minutes=90), tools)),
             (with_v2_deployed, lambda cloud, tools: roll_back(failure_event(cloud, "v2", minutes=90), tools)),
-            (nothing, lambda _, tools: roll_back(alarm_event(minutes=90), tools)),
+            (with_a_decision, lambda _, tools: roll_back(alarm_event(minutes=90), tools)),
         ],
     ),
 }

@@ -184,10 +184,24 @@ def with_v2_begun(cloud: Account, tools: Tools) -> None:
     tools.cluster.deployment = {**begun, "metadata": {**begun["metadata"], "resourceVersion": "100"}}
 
 
-@pytest.mark.parametrize("other", ["roll back a release", "roll back for an alarm", "promote"])
-@settings(max_examples=60, deadline=None)
+OTHERS = pytest.mark.parametrize("other", ["roll back a release", "roll back for an alarm", "promote"])
+
+
+@OTHERS
+@pytest.mark.parametrize("first", [0, 1])
+def test_whoever_meets_a_release_between_two_of_its_steps_leaves_what_the_ledger_wants(other: str, first: int) -> None:
+    for steps in range(12):
+        _leaves_what_the_ledger_wants(other, [first] * steps + [1 - first] * 30)
+
+
+@OTHERS
+@settings(max_examples=40, deadline=None)
 @given(turns=TURNS)
-def test_whoever_meets_a_release_that_goes_on_leaves_what_the_ledger_wants(other: str, turns: list[int]) -> None:
+def test_so_it_does_in_any_order_of_steps(other: str, turns: list[int]) -> None:
+    _leaves_what_the_ledger_wants(other, turns)
+
+
+def _leaves_what_the_ledger_wants(other: str, turns: list[int]) -> None:
     scenario = Scenario(with_v2_begun, SCENARIOS["deploy"].act)
 
     state = scenario.end_state(at_once(turns, scenario, SCENARIOS[other]))

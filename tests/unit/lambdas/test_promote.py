@@ -92,3 +92,16 @@ def test_a_version_without_a_bundle_is_named(cloud: Account) -> None:
         promote(promote_event("v9", minutes=10), tools)
 
     assert cloud.ledger["version"] is None
+
+
+def test_a_promotion_that_goes_on_after_another_release_began_describes_the_champion(cloud: Account) -> None:
+    tools = Tools(Cluster())
+    released(cloud, tools, "v1")
+    cloud.remove("artifacts/audit/2026-03-02/released-release-v1.json")
+    cloud.remove(f"{DESCRIPTORS}/latest.json")
+    cloud.put(f"{DESCRIPTORS}/v2.json", {"model_package": {"version": "v2"}})
+    deploy(deploy_event(cloud, "v2", minutes=60), tools)
+
+    assert promote(promote_event("v1", minutes=10), tools).status == "promoted"
+
+    assert cloud.object(f"{DESCRIPTORS}/latest.json")["model_package"]["version"] == "v1"
