@@ -30,7 +30,7 @@ class TrainingAccount(Account):
     """An account whose bucket keeps versions, with a state machine whose executions a test ends as it likes."""
 
     def __init__(self) -> None:
-        super().__init__(cluster=False)
+        super().__init__(clients(), cluster=False)
         self.s3, self.stepfunctions = clients().of("s3"), clients().of("stepfunctions")
         self.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
         self.machine = self.stepfunctions.create_state_machine(

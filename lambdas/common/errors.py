@@ -69,6 +69,9 @@ TRANSIENT: Final = tuple(
     for each in (
         ContendedError,
         ReleaseUnderWayError,
+        # An API server that has just started refuses everybody until it has read who may do what.
+        UnauthorizedError,
+        ForbiddenError,
         ConflictError,
         TooManyRequestsError,
         ServerError,

@@ -418,7 +418,7 @@ def test_an_api_server_that_restarts_in_the_middle_is_outlived(few: World, resta
         """Ask as the state machine does: again after what its Retry names."""
         try:
             return deploy(deploy_event(few.cloud, "v-restart"), few.tools()).status == "deploying"
-        except (ServerError, UnreachableError):
+        except (UnauthorizedError, ForbiddenError, ServerError, UnreachableError):
             return False
 
     eventually(deployed, seconds=120)

@@ -99,6 +99,11 @@ def test_what_will_not_change_is_not_asked_again(status: int, kind: type[Kuberne
     assert asker.waits == []
 
 
+def test_the_state_machine_asks_again_where_an_api_server_has_just_started() -> None:
+    assert {"UnauthorizedError", "ForbiddenError"} < set(TRANSIENT)
+    assert not {"NotFoundError", "KubernetesError", "EventError"} & set(TRANSIENT)
+
+
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
