@@ -181,7 +181,7 @@ docs-check: setup ## fail where these pages are not what the app says now
 
 # ---- long proofs -----------------------------------------------------------------------------------
 .PHONY: manifests
-manifests: setup ## apply the Kubernetes manifests to a real API server (two to three minutes)
+manifests: setup ## apply the Kubernetes manifests, and release models, on a real API server (five minutes)
 	$(BIN)/pytest -m control_plane
 
 .PHONY: protocols
