@@ -57,6 +57,16 @@ def test_a_version_that_was_rejected_meanwhile_is_not_deployed(cloud: Account) -
     assert outcome["outcome"] == "refused"
 
 
+def test_a_release_that_ended_is_answered_by_its_record_whatever_has_changed_since(cloud: Account) -> None:
+    cluster = Cluster("v1")
+    cloud.set_status("v2", "Rejected")
+    refused = deploy(deploy_event(cloud, "v2"), Tools(cluster))
+    cloud.set_status("v2", "Approved")
+
+    assert deploy(deploy_event(cloud, "v2"), Tools(cluster)) == refused
+    assert cluster.version == "v1"
+
+
 def test_a_second_release_waits_for_the_first(cloud: Account) -> None:
     cluster = Cluster()
     deploy(deploy_event(cloud, "v1"), Tools(cluster))
