@@ -26,7 +26,8 @@ $(STAMP): $(LOCKS) pyproject.toml
 
 # Groups are resolved together first, so that all of them fit one environment.
 .PHONY: lock
-lock: ## write the lock files anew (one per dependency group)
+lock: ## write the lock files, one per dependency group; pins stay where they can, unless UPGRADE=1
+	cat $(if $(UPGRADE),/dev/null,$(wildcard $(LOCKS))) > requirements/.all.txt
 	$(call compile,$(GROUPS:%=--group %) -o requirements/.all.txt)
 	for group in $(GROUPS); do $(call compile,--group $$group -c requirements/.all.txt -o requirements/$$group.txt) || exit; done
 	rm requirements/.all.txt

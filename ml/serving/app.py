@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 from fastapi import FastAPI, Response
+from fastapi_offline import FastAPIOffline
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ml.serving.capture import Capture
-from ml.serving.keys import Keys
+from ml.serving.keys import NO_KEY, Keys, WrongKeyError
 from ml.serving.observe import Observations
 from ml.serving.openapi import INFER, INFER_VERSION, INVOCATIONS, PREDICT, describe
 from ml.serving.page import Page
@@ -24,6 +25,10 @@ from ml.serving.slot import ModelSlot
 from ml.version import code_version
 
 _FLUSH_SECONDS = 10.0
+# What answers without a key: health, and what is the same in every installation: the page's files and the contract.
+_OPEN = frozenset({"/health", "/healthz", "/ready", "/ping", "/v2/health/live", "/v2/health/ready"})
+_OPEN |= {"/", "/docs", "/openapi.json"}
+_OPEN_BELOW = ("/static/", "/static-offline-docs/")
 
 
 class Service:
@@ -57,11 +62,27 @@ class Service:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or run the lifespan."""
-        fast = self._fast.get(scope["path"]) if scope["type"] == "http" else None
-        await (fast or self.api)(scope, receive, send)
+        if scope["type"] != "http":
+            await self.api(scope, receive, send)
+            return
+        # These ask for the key themselves, as their protocol says no.
+        own = self._fast.get(scope["path"])
+        if own is None and not _is_open(scope["path"]) and not self._has_key(scope):
+            error = NO_KEY if scope["path"].startswith("/v2") else {"message": NO_KEY}
+            await JSONResponse({"error": error}, status_code=401)(scope, receive, send)
+            return
+        await (own or self.api)(scope, receive, send)
+
+    def _has_key(self, scope: Scope) -> bool:
+        try:
+            self.keys.check(scope)
+        except WrongKeyError:
+            return False
+        return True
 
     def _api(self) -> FastAPI:
-        app = FastAPI(
+        app = FastAPIOffline(
+            redoc_url=None,
             title="Basket price sensitivity",
             version=code_version(),
             description="Raw basket lines in; class, probabilities and model version out.",
@@ -124,3 +145,10 @@ class Service:
                 self._observations.flush()
         finally:
             self._observations.flush()
+
+
+def _is_open(path: str) -> bool:
+    if path.startswith("/v2/models/"):
+        # Predictions there ask for the key themselves, too.
+        return path.endswith(("/ready", "/infer"))
+    return path in _OPEN or path.startswith(_OPEN_BELOW)

@@ -15,6 +15,7 @@ from ml.serving.ports import KeySource
 _HEADER = API_KEY_HEADER.encode()
 SHORTEST_KEY = 16
 MOST_KEYS = 2
+NO_KEY = "a valid x-api-key is needed"
 
 
 class WrongKeyError(Exception):

@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 from ml.serving.body import Bodies, BodyError
 from ml.serving.capture import Capture
 from ml.serving.contract import Prediction
-from ml.serving.keys import Keys, WrongKeyError
+from ml.serving.keys import NO_KEY, Keys, WrongKeyError
 from ml.serving.observe import Observations
 from ml.serving.online import NotAnAmountError
 from ml.serving.predictor import Predictor
@@ -76,7 +76,7 @@ class Predictions:
         except Refused as refused:
             return refused.status, codec.refuse(refused)
         except WrongKeyError:
-            return 401, codec.refuse(Refused(401, "a valid x-api-key is needed"))
+            return 401, codec.refuse(Refused(401, NO_KEY))
         except BodyError as error:
             return error.status, codec.refuse(Refused(error.status, str(error)))
 

@@ -380,3 +380,9 @@ _FAINT = """() => { const parts = (text) => text.match(/[\\d.]+/g).map(Number);
         .map((each) => { const [one, two] = [parts(getComputedStyle(each).color), ground(each)].map(light);
             return [(Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05), each.outerHTML.slice(0, 80)]; })
         .filter(([contrast]) => contrast < 4.5); }"""
+
+
+def test_the_contracts_page_needs_nothing_from_outside(browser: Browser, port: int) -> None:
+    with opened(browser, port) as page:
+        page.goto(f"http://127.0.0.1:{port}/docs")
+        expect(page.get_by_text("Predict the price sensitivity of one basket or many")).to_be_visible()

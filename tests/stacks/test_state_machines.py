@@ -28,7 +28,7 @@ DECISION = {
     "class_precision_minimum": 0.8,
     "reason": "accuracy 0.91 reaches the required 0.80.",
 }
-GOOD = {
+GOOD: dict[str, Any] = {
     "Resolve the run": {
         "Payload": {"status": "go", "reason": "2 files", "run": RUN, "champion": None, "files": 2, "new_files": 2}
     },

@@ -253,3 +253,17 @@ def test_the_contract_describes_the_route_with_an_example_that_works(ask: Ask) -
     assert ask(operation["requestBody"]["content"]["application/json"]["example"]).status == 200
     assert {"200", "400", "401", "408", "413", "415", "422", "503"} == set(operation["responses"])
     assert {"Basket", "Line", "Prediction", "Reason"} <= set(schema["components"]["schemas"])
+
+
+@pytest.mark.parametrize("path", ["/health", "/healthz", "/ready", "/ping", "/v2/health/live", "/", "/openapi.json"])
+def test_health_the_page_and_the_contract_answer_without_a_key(ask: Ask, path: str) -> None:
+    assert ask(path=path, method="GET", limits={"api_keys": KEYS}).status == 200
+
+
+@pytest.mark.parametrize("path", ["/version", "/metrics", "/samples", "/v2", "/v2/models/any", "/no-such-path"])
+def test_everything_else_asks_for_one(ask: Ask, path: str) -> None:
+    refused = ask(path=path, method="GET", limits={"api_keys": KEYS})
+    assert refused.status == 401
+    assert "x-api-key" in str(refused.json()["error"])
+    allowed = ask(path=path, method="GET", limits={"api_keys": KEYS}, headers={"x-api-key": KEYS[1]})
+    assert allowed.status in {200, 404}
