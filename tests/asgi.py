@@ -33,6 +33,7 @@ async def send_request(
     headers: dict[str, str] | None = None,
     query: str = "",
     pause: float = 0.0,
+    extensions: dict[str, Any] | None = None,
 ) -> Answer:
     """Send one request; ``parts`` arrive one by one, ``pause`` seconds apart, without a length announced."""
     waiting = list(parts) if parts is not None else [body]
@@ -48,6 +49,7 @@ async def send_request(
         "root_path": "",
         "query_string": query.encode(),
         "headers": [(k.encode(), v.encode()) for k, v in {**announced, **(headers or {})}.items()],
+        "extensions": extensions or {},
         "client": ("127.0.0.1", 1),
         "server": ("127.0.0.1", 80),
     }

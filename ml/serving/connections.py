@@ -5,6 +5,8 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from ml.serving.body import WHOLE_BODY
+
 # Above a load balancer's 60 seconds, so that it is the one to end an idle connection.
 KEEP_ALIVE_SECONDS: Final = 75
 # For the first request's headers, and for the rest of later ones once they began.
@@ -77,6 +79,11 @@ class ImpatientProtocol(HttpToolsProtocol):
         if owed:
             self.cycle.keep_alive = False
         return owed
+
+    def on_message_complete(self) -> None:
+        """Say that the body is whole, to whoever has not begun to read it."""
+        super().on_message_complete()
+        self.scope.setdefault("extensions", {})[WHOLE_BODY] = {}
 
     def on_response_complete(self) -> None:
         """What is still to be sent has its time; and so has what is still to come of a body that was refused."""

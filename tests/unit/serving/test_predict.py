@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ml.serving.app import Service
+from ml.serving.body import WHOLE_BODY
 from ml.serving.examples import EXAMPLE
 from ml.serving.observe import Observations
 from ml.serving.predictor import Predictor
@@ -267,3 +268,25 @@ def test_everything_else_asks_for_one(ask: Ask, path: str) -> None:
     assert "x-api-key" in str(refused.json()["error"])
     allowed = ask(path=path, method="GET", limits={"api_keys": KEYS}, headers={"x-api-key": KEYS[1]})
     assert allowed.status in {200, 404}
+
+
+def test_a_body_that_the_server_has_whole_is_read_without_a_timer(predictor: Predictor) -> None:
+    observations = Observations(environment="test", write=lambda _: None, clock=lambda: 0.0)
+    service = Service(ModelSlot(predictor), settings=ServiceSettings(), observations=observations)
+
+    async def asked_and_timers() -> tuple[int, int]:
+        loop = asyncio.get_running_loop()
+        timers = 0
+        call_at = loop.call_at
+
+        def counting(*arguments: Any, **options: Any) -> asyncio.TimerHandle:
+            nonlocal timers
+            timers += 1
+            return call_at(*arguments, **options)
+
+        loop.call_at = counting  # type: ignore[method-assign]
+        body = json.dumps(EXAMPLE).encode()
+        answer = await send_request(service, "POST", "/predict", body=body, extensions={WHOLE_BODY: {}})
+        return answer.status, timers
+
+    assert asyncio.run(asked_and_timers()) == (200, 0)
