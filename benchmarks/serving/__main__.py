@@ -27,6 +27,7 @@ from benchmarks.serving.contenders import CONSTANT, OWN_WAY, ROOT, WITH_OURS, Co
 from benchmarks.serving.measure import TOLERANCE, OpenLoop, Running, Spread, alternate, compare, open_loop
 from benchmarks.serving.model import WEEKS, Model, prepare
 from benchmarks.serving.section import BATCH, RATE, Alone, Peer
+from benchmarks.serving.server import CONNECTIONS
 from ml.data.generate import generate_weeks
 
 LINES = 6
@@ -177,8 +178,9 @@ def _about(settings: Settings, model: Model, load: float, kind: str) -> str:
         f"`make bench-serving`: {os.cpu_count()} cores shared with the client, load average {load:.1f} at the start,"
         f" Python {platform.python_version()}, {libraries}; XGBoost trained on {len(model.weeks)} {kind} weeks"
         f" ({model.weeks[0]} to {model.weeks[-1]}). Every server runs one worker, access logs off, OMP_NUM_THREADS=1,"
-        f" and gets the same {LINES}-line basket in its own natural body, one request after the other over one"
-        " connection. CPU is user and system time of the server's whole process tree. Each is measured in turn with"
+        f" and gets the same {LINES}-line basket in its own natural body, a packet per request, one request at a"
+        f" time over each of {CONNECTIONS} connections. CPU is user and system time of the server's whole process tree."
+        " Each is measured in turn with"
         f" ours, {settings.rounds} rounds of {settings.seconds:g} s; shown are medians (least–most), ratios taken round"
         f" by round. Before, its answers to {settings.compared} baskets are compared with ours: same class,"
         f" probabilities within {TOLERANCE:g}. Constant answer: a FastAPI `@app.post` that reads the body and returns"
