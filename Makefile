@@ -97,18 +97,29 @@ format: setup ## let ruff put the code in order
 	$(BIN)/ruff format .
 
 .PHONY: test
-test: setup ## tests of the ML core and the service, with branch coverage
-	$(PYTEST) --cov --cov-report=term $(INFRASTRUCTURE:%=--ignore %)
+test: setup ## tests of the ML core, with branch coverage
+	$(PYTEST) $(CORE:%=--cov %) --cov-report=term $(patsubst %,--ignore %,$(SERVICE) $(INFRASTRUCTURE))
+
+.PHONY: test-service
+test-service: setup ## tests of the service, its page and images, the load test, and the flow's functions, with branch coverage
+	$(PYTEST) $(AROUND:%=--cov %) --cov-report=term $(SERVICE)
 
 .PHONY: test-stacks
 test-stacks: setup ## tests of the CDK app, what operates it, and the Kubernetes manifests
 	$(PYTEST) $(INFRASTRUCTURE)
 
 INFRASTRUCTURE := tests/stacks tests/unit/operations tests/browser/test_cost_page.py $(wildcard tests/unit/test_manifests*.py)
+SERVICE := $(wildcard $(addprefix tests/unit/,serving loadtest lambdas test_images.py) \
+  $(addprefix tests/integration/test_,cloud.py hostile_callers.py loadtest_command.py serv*.py swap.py) \
+  $(addprefix tests/browser/test_,serving_page.py loadtest_page.py) \
+  $(addprefix tests/contract/test_,descriptors*.py online*.py the_smoke*.py))
+# What is measured by which of the two.
+CORE := config $(addprefix ml.,bundle data evaluation features files jobs monitoring registry reports training use_case)
+AROUND := ml.serving ml.loadtest cloud lambdas
 PYTEST = $(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder
 
 .PHONY: pr
-pr: lint docs-check test test-stacks ## what CI runs
+pr: lint docs-check test test-service test-stacks ## what CI runs
 
 # ---- the cloud -------------------------------------------------------------------------------------
 # ENV=dev, stg or prod; PREFIX, ACCOUNT and REGION take the place of what config/$(ENV).yaml says.

@@ -284,7 +284,7 @@ def test_a_body_that_the_server_has_whole_is_read_without_a_timer(predictor: Pre
             timers += 1
             return call_at(*arguments, **options)
 
-        loop.call_at = counting  # type: ignore[method-assign]
+        loop.call_at = counting  # type: ignore[method-assign, assignment]
         body = json.dumps(EXAMPLE).encode()
         answer = await send_request(service, "POST", "/predict", body=body, extensions={WHOLE_BODY: {}})
         return answer.status, timers
