@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ml.serving.capture import Capture
 from ml.serving.keys import NO_KEY, Keys, WrongKeyError
+from ml.serving.memory import give_back
 from ml.serving.observe import Observations
 from ml.serving.openapi import INFER, INFER_VERSION, INVOCATIONS, PREDICT, describe
 from ml.serving.page import Page
@@ -47,7 +48,7 @@ class Service:
         self.keys = Keys(settings.api_keys)
         # What runs beside the requests until the service ends; then each is cancelled and waited for, the last first:
         # what capture drops at the end is still counted, and what is counted still written.
-        self.background: list[Callable[[], Coroutine[Any, Any, None]]] = [self._flush_regularly]
+        self.background: list[Callable[[], Coroutine[Any, Any, None]]] = [self._flush_regularly, give_back]
         if capture is not None:
             self.background.append(capture.run)
         predictions = Predictions(slot, settings=settings, keys=self.keys, observations=observations, capture=capture)
