@@ -134,8 +134,11 @@ class Ledger(BaseModel):
         """
         if self.took(change.key):
             return self
+        # What is measured until then includes the version that was taken back.
+        alarms_from = change.at + settles
         if self.release and self.release.version == change.version:
-            return self._and_took(change, self.release.key, {"release": None}) if to == self.version else self
+            ended: dict[str, object] = {"release": None, "alarms_from": alarms_from}
+            return self._and_took(change, self.release.key, ended) if to == self.version else self
         if self.version != change.version:
             return self._and_took(change, change.release, {}) if change.release else self
         target = self.predecessor
@@ -149,8 +152,7 @@ class Ledger(BaseModel):
                 "package": target.package,
                 "key": change.key,
                 "since": change.at,
-                # What is measured until then includes the version that was taken back.
-                "alarms_from": change.at + settles,
+                "alarms_from": alarms_from,
                 "healthy": self.healthy[:-1],
             },
         )

@@ -107,7 +107,9 @@ def _why_not(event: RollBack, ledger: Ledger) -> str | None:
         return "no version has been released yet"
     if event.version not in {None, runs}:
         return f"{event.version} does not run; {runs} does"
-    since = ledger.release.since if ledger.release else ledger.alarms_from
+    # A release may begin while alarms still measure the one before it, which was taken back.
+    begun = (ledger.release.since if ledger.release else None, ledger.alarms_from)
+    since = max((each for each in begun if each), default=None)
     if event.alarm and since and event.alarm.at < since:
         return f"the alarm may be about the version before: {runs} is judged by alarms from {since.isoformat()} on"
     return None

@@ -137,6 +137,33 @@ def test_an_alarm_during_a_release_takes_the_release_back(cloud: Account, cluste
     assert cluster.version == "v2"
 
 
+def test_an_alarm_about_a_release_that_was_taken_back_leaves_the_champion(
+    cloud: Account, cluster: Cluster, tools: Tools
+) -> None:
+    cloud.add_version("v3")
+    deploy(deploy_event(cloud, "v3", minutes=100), tools)
+    roll_back(failure_event(cloud, "v3", minutes=110), tools)
+
+    early = roll_back(alarm_event(minutes=111), tools)
+    late = roll_back(alarm_event(minutes=121, key="alarm-2"), tools)
+
+    assert (early.status, late.status) == ("nothing", "rolled_back"), "alarms settle for ten minutes"
+    assert "v2 is judged by alarms from 2026-03-02T12:00:00+00:00 on" in early.reason
+
+
+def test_an_alarm_about_the_release_before_is_not_taken_for_the_next(
+    cloud: Account, cluster: Cluster, tools: Tools
+) -> None:
+    cloud.add_version("v3")
+    cloud.add_version("v4")
+    deploy(deploy_event(cloud, "v3", minutes=100), tools)
+    roll_back(failure_event(cloud, "v3", minutes=110), tools)
+    deploy(deploy_event(cloud, "v4", minutes=111), tools)
+
+    assert roll_back(alarm_event(minutes=115), tools).status == "nothing"
+    assert cluster.version == "v4"
+
+
 def test_an_alarm_from_before_a_release_is_not_taken_for_the_releases(
     cloud: Account, cluster: Cluster, tools: Tools
 ) -> None:
