@@ -87,6 +87,14 @@ CLUSTER: Final = "eks"
 LAKE: Final = "lake"
 MODEL_GROUP: Final = "models"
 TRAINING: Final = "training"
+RELEASE: Final = "release"
+APPROVAL: Final = "approval"
+
+# Composite alarms that take a version back: the service answers badly, the model is wrong.
+ALARM_SERVICE: Final = "service-degraded"
+ALARM_MODEL: Final = "model-degraded"
+# The longest window of an alarm on the service: so long it goes on measuring a version that was taken back.
+ALARM_SETTLE_SECONDS: Final = 900
 
 # The header that carries the API's key.
 API_KEY_HEADER: Final = "x-api-key"
@@ -94,6 +102,7 @@ API_KEY_HEADER: Final = "x-api-key"
 # What a release patches: this variable of this container, and the same as a label of the pod template, as this group.
 INFERENCE_DEPLOYMENT: Final = "inference"
 INFERENCE_CONTAINER: Final = "api"
+SERVING_PORT: Final = 8080
 MODEL_VERSION_VARIABLE: Final = "MODEL_VERSION"
 # Its value before anything is released.
 NO_VERSION: Final = "none"

@@ -1,5 +1,7 @@
 """The cluster that serves the model and runs batch work."""
 
+from collections.abc import Mapping
+
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_eks_v2 as eks
 from aws_cdk import aws_iam as iam
@@ -9,9 +11,11 @@ from constructs import Construct
 from config.names import (
     API_WORKLOAD,
     BATCH_WORKLOAD,
+    DEPLOYERS_GROUP,
     ETL_SERVICE_ACCOUNT,
     INFERENCE_SERVICE_ACCOUNT,
     NAMESPACE,
+    SERVING_PORT,
     tags_of,
 )
 from config.settings import EnvironmentSettings
@@ -92,36 +96,36 @@ class EksStack(PlatformStack):
         """The cluster's name, known before it exists."""
         return self._plane.name
 
-    def grant_api_access(
-        self, scope: Construct, role: iam.IRole, *, security_group: ec2.ISecurityGroup, policy: str, namespace: str
+    def let_in_deployers(
+        self, scope: Construct, roles: Mapping[str, iam.IRole], *, security_group: ec2.ISecurityGroup
     ) -> None:
-        """Let ``role`` act in ``namespace`` by an EKS access policy, from behind ``security_group``.
+        """Let ``roles``, each by its name, into the cluster's group of deployers, from behind ``security_group``.
 
-        Both the entry and the rule belong to ``scope``, whose stack may come after this one.
+        What the group may do is said by a Role of the manifests, which is narrower than EKS's own access policies. The
+        entries and rules belong to ``scope``, whose stack may come after this one.
         """
-        access = eks.CfnAccessEntry
-        access(
-            scope,
-            "ClusterAccess",
-            cluster_name=self.cluster.cluster_name,
-            principal_arn=role.role_arn,
-            access_policies=[
-                access.AccessPolicyProperty(
-                    policy_arn=f"arn:{self.partition}:eks::aws:cluster-access-policy/{policy}",
-                    access_scope=access.AccessScopeProperty(type="namespace", namespaces=[namespace]),
-                )
-            ],
-        )
-        ec2.CfnSecurityGroupIngress(
-            scope,
-            "ClusterApi",
-            group_id=self.cluster.cluster_security_group_id,
-            source_security_group_id=security_group.security_group_id,
-            ip_protocol="tcp",
-            from_port=443,
-            to_port=443,
-            description="The cluster's API",
-        )
+        for name, role in roles.items():
+            eks.CfnAccessEntry(
+                scope,
+                f"{name}Access",
+                cluster_name=self.cluster.cluster_name,
+                principal_arn=role.role_arn,
+                kubernetes_groups=[DEPLOYERS_GROUP],
+            )
+        for id_, port, description in (
+            ("ClusterApi", 443, "The cluster API"),
+            ("Pods", SERVING_PORT, "Pods of the API, each asked by itself"),
+        ):
+            ec2.CfnSecurityGroupIngress(
+                scope,
+                id_,
+                group_id=self.cluster.cluster_security_group_id,
+                source_security_group_id=security_group.security_group_id,
+                ip_protocol="tcp",
+                from_port=port,
+                to_port=port,
+                description=description,
+            )
 
     def _install(self, vpc: ec2.IVpc, api: NodeGroup, batch: NodeGroup, logs_key: kms.IKey) -> None:
         """Install what the cluster itself runs, each when its nodes and log groups are there."""

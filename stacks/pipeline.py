@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
@@ -14,50 +12,73 @@ from constructs import Construct
 from config.names import ARTIFACTS, AUDIT, LAKE, MODEL_GROUP, RAW, RUNS, TRAINING
 from config.settings import EnvironmentSettings
 from lambdas.commit_weeks.calls import CALLS as COMMIT_WEEKS
-from lambdas.common.calls import EXECUTIONS, PACKAGES, Call
+from lambdas.common.calls import Call
 from lambdas.decide.calls import CALLS as DECIDE
 from lambdas.register.calls import CALLS as REGISTER
 from lambdas.resolve_run.calls import CALLS as RESOLVE_RUN
 from ml.use_case import load_use_case
 from stacks.base import PlatformStack
-from stacks.constructs.functions import Functions, Size
+from stacks.constructs.flow_functions import FlowFunctions
+from stacks.constructs.functions import Size
 from stacks.constructs.job_roles import JobRole
 from stacks.constructs.naming import bucket_name
+from stacks.constructs.release_flow import ReleaseFlow
 from stacks.constructs.state_machine import StateMachine
-from stacks.constructs.wildcards import allow_pattern
+from stacks.constructs.triggers import StarterRole, StartOnEvent
 from stacks.data_lake import DataLakeStack
+from stacks.eks import EksStack
 from stacks.flow.training import Parts, training
+from stacks.network import NetworkStack
 from stacks.registry import RegistryStack
+from stacks.security import SecurityStack
 
 _USE_CASE: Final = "price_sensitivity"
 
 
 class PipelineStack(PlatformStack):
-    """The training: its state machine, its functions, the roles of its jobs, and what starts it."""
+    """Training, release, roll-back and approval: their machines, functions and roles, and what starts them."""
 
     def __init__(
         self,
         scope: Construct,
         settings: EnvironmentSettings,
         *,
+        security: SecurityStack,
+        network: NetworkStack,
         data_lake: DataLakeStack,
         registry: RegistryStack,
+        eks: EksStack,
         alerts: sns.ITopic,
-        data_key: kms.IKey,
-        logs_key: kms.IKey,
     ) -> None:
         super().__init__(scope, "pipeline", settings=settings, description="State machines and their functions")
         self._data_lake = data_lake
         self._registry = registry
-        self._data_key = data_key
-        self._logs_key = logs_key
+        self._data_key = security.data_key
+        self._logs_key = security.operations_key
         self._alerts = alerts
         self._use_case = load_use_case(_USE_CASE)
-        self._functions = Functions(self, logs_key=logs_key)
+        self._functions = FlowFunctions(
+            self,
+            use_case=_USE_CASE,
+            data_lake=data_lake,
+            eks=eks,
+            security=security,
+            logs_key=self._logs_key,
+        )
         self.training = self._training()
         self._start_on_data(self.training)
         if settings.flow.schedule is not None:
             self._start_on_schedule(self.training, settings.flow.schedule)
+        self.releases = ReleaseFlow(
+            self,
+            functions=self._functions,
+            vpc=network.vpc,
+            data_lake=data_lake,
+            eks=eks,
+            security=security,
+            alerts=alerts,
+            logs_key=self._logs_key,
+        )
 
     def _training(self) -> StateMachine:
         settings, lake = self.settings, self._data_lake
@@ -106,58 +127,30 @@ class PipelineStack(PlatformStack):
         return machine
 
     def _function(self, name: str, description: str, calls: Sequence[Call], *, size: Size) -> lambda_.Function:
-        """Return function ``name``, which may make ``calls`` and no others."""
+        """Return function ``name`` of the training."""
         settings = self.settings
-        function = self._functions.add(
+        return self._functions.add(
             name,
-            description=description,
+            description,
+            calls,
             size=size,
             environment={
-                "MLOPS_BUCKET": bucket_name(self, LAKE),
-                "MLOPS_USE_CASE": _USE_CASE,
                 "MLOPS_FINGERPRINT": f"{self._registry.jobs_image} {settings.flow.holdout_weeks}",
                 "MLOPS_MODEL_GROUP": settings.name(MODEL_GROUP),
                 "MLOPS_API_IMAGE": self._registry.api_image,
                 "MLOPS_APPROVAL": settings.flow.approval,
             },
         )
-        role = function.role
-        assert isinstance(role, iam.Role)
-        self._data_lake.grant_calls(role, [each for each in calls if each.action.startswith("s3:")], use_case=_USE_CASE)
-        for each in calls:
-            if each.resource == EXECUTIONS:
-                executions = f"arn:{self.partition}:states:{self.region}:{self.account}:execution"
-                allow_pattern(
-                    role,
-                    iam.PolicyStatement(actions=[each.action], resources=[f"{executions}:{settings.name(TRAINING)}:*"]),
-                    reason="Executions are named when they start; all of the one state machine are meant.",
-                )
-            elif each.resource == PACKAGES:
-                self._allow_packages(role, each.action)
-        return function
-
-    def _allow_packages(self, role: iam.Role, action: str) -> None:
-        group = self.settings.name(MODEL_GROUP)
-        arn = f"arn:{self.partition}:sagemaker:{self.region}:{self.account}"
-        allow_pattern(
-            role,
-            iam.PolicyStatement(
-                actions=[action], resources=[f"{arn}:model-package-group/{group}", f"{arn}:model-package/{group}/*"]
-            ),
-            reason="Packages are numbered when they are made; all of the one group are meant.",
-        )
 
     def _start_on_data(self, machine: StateMachine) -> None:
         """Start a training for each object below raw/; it waits, and the last one of an upload does the work."""
-        rule = self.settings.name("data-arrived")
-        source = f"arn:{self.partition}:events:{self.region}:{self.account}:rule/{rule}"
-        role = self._starter("DataStartRole", "events", machine, source=source)
-        events.CfnRule(
+        StartOnEvent(
             self,
             "DataArrived",
-            name=rule,
+            name="data-arrived",
             description="A file came below raw/",
-            event_pattern={
+            machine=machine,
+            pattern={
                 "source": ["aws.s3"],
                 "detail-type": ["Object Created"],
                 "detail": {
@@ -165,26 +158,16 @@ class PipelineStack(PlatformStack):
                     "object": {"key": [{"wildcard": f"{RAW}/*.csv"}, {"wildcard": f"{RAW}/*.csv.gz"}]},
                 },
             },
-            targets=[
-                events.CfnRule.TargetProperty(
-                    id="training",
-                    arn=machine.arn,
-                    role_arn=role.role_arn,
-                    input_transformer=events.CfnRule.InputTransformerProperty(
-                        input_paths_map={"at": "$.time", "key": "$.detail.object.key"},
-                        input_template='{"trigger": "data", "at": <at>, "key": <key>}',
-                    ),
-                    retry_policy=events.CfnRule.RetryPolicyProperty(
-                        maximum_event_age_in_seconds=3600, maximum_retry_attempts=20
-                    ),
-                )
-            ],
+            paths={"at": "$.time", "key": "$.detail.object.key"},
+            template='{"trigger": "data", "at": <at>, "key": <key>}',
         )
 
     def _start_on_schedule(self, machine: StateMachine, cron: str) -> None:
         group = scheduler.CfnScheduleGroup(self, "Schedules", name=self.settings.name(TRAINING))
         schedules = f"arn:{self.partition}:scheduler:{self.region}:{self.account}:schedule-group/{group.name}"
-        role = self._starter("ScheduleStartRole", "scheduler", machine, source=schedules)
+        role = StarterRole(
+            self, "ScheduleStartRole", stack=self, service="scheduler", machine=machine, source=schedules
+        )
         role.add_to_policy(iam.PolicyStatement(actions=["kms:Decrypt"], resources=[self._logs_key.key_arn]))
         schedule = scheduler.CfnSchedule(
             self,
@@ -206,17 +189,3 @@ class PipelineStack(PlatformStack):
             ),
         )
         schedule.node.add_dependency(role)
-
-    def _starter(self, id_: str, service: str, machine: StateMachine, *, source: str) -> iam.Role:
-        """Return the role by which ``source``, a rule or a group of schedules, starts ``machine``."""
-        role = iam.Role(
-            self,
-            id_,
-            assumed_by=iam.ServicePrincipal(
-                f"{service}.amazonaws.com",
-                conditions={"StringEquals": {"aws:SourceAccount": self.account, "aws:SourceArn": source}},
-            ),
-            description=f"Starts {machine.name}",
-        )
-        role.add_to_policy(iam.PolicyStatement(actions=["states:StartExecution"], resources=[machine.arn]))
-        return role

@@ -40,11 +40,12 @@ def build_platform(scope: Construct, settings: EnvironmentSettings) -> Platform:
     pipeline = PipelineStack(
         scope,
         settings,
+        security=security,
+        network=network,
         data_lake=data_lake,
         registry=registry,
+        eks=eks,
         alerts=monitoring.alerts,
-        data_key=security.data_key,
-        logs_key=security.operations_key,
     )
 
     data_lake.grant_model_reading(eks.inference_role)

@@ -4,6 +4,7 @@ import json
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jsonata
@@ -19,8 +20,8 @@ CONTEXT = {
         "Name": "an-execution",
         "StartTime": "2026-03-02T10:00:00.000Z",
     },
-    "State": {"EnteredTime": "2026-03-02T10:05:00.000Z"},
 }
+FIRST_ENTERED = datetime(2026, 3, 2, 10, 5, tzinfo=UTC)
 
 
 class TaskError(Exception):
@@ -33,7 +34,7 @@ class TaskError(Exception):
 
 @dataclass
 class Walk:
-    """One execution: the states it came through, and what its tasks were given."""
+    """One execution: the states it came through, and what its tasks were given. Time passes in Waits only."""
 
     definition: State
     answers: Mapping[str, Any]
@@ -41,10 +42,19 @@ class Walk:
     states: list[str] = field(default_factory=list)
     given: dict[str, list[Any]] = field(default_factory=dict)
     variables: dict[str, Any] = field(default_factory=dict)
+    # Seconds that were waited.
+    waited: float = 0
 
     def run(self) -> str:
         """Walk to the end; return the name of the last state."""
         return self._walk(self.definition, self.input, self.variables, CONTEXT | {"Execution": self._execution()})[0]
+
+    @property
+    def now(self) -> str:
+        """The time, as a state machine says it."""
+        return (
+            (FIRST_ENTERED + timedelta(seconds=self.waited)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        )
 
     def _execution(self) -> dict[str, Any]:
         return {**CONTEXT["Execution"], "Input": self.input}
@@ -54,7 +64,7 @@ class Walk:
         while True:
             state = machine["States"][name]
             self.states.append(name)
-            scope = {"input": value, "context": context}
+            scope = {"input": value, "context": {**context, "State": {"EnteredTime": self.now}}}
             then, value = self._step(name, state, scope, variables)
             if then is None:
                 return name, value
@@ -74,6 +84,8 @@ class Walk:
             if "Map" in scope["context"]:
                 raise raise_as
             return None, scope["input"]
+        if kind == "Wait":
+            self.waited += float(evaluate(state["Seconds"], scope, variables))
         if kind in {"Task", "Map"}:
             try:
                 result = (

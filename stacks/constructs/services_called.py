@@ -32,7 +32,9 @@ class ServiceCalled:
 
 
 SERVICES_CALLED: Final = (
-    ServiceCalled(name=S3, callers=("API pods", "ETL pods", "image layers"), carries_models_or_data=True),
+    ServiceCalled(
+        name=S3, callers=("API pods", "ETL pods", "image layers", "deployer Lambdas"), carries_models_or_data=True
+    ),
     ServiceCalled(
         name="ecr.api",
         callers=("kubelet",),
@@ -60,13 +62,13 @@ SERVICES_CALLED: Final = (
     ),
     ServiceCalled(
         name="secretsmanager",
-        callers=("API pods",),
+        callers=("API pods", "deployer Lambdas"),
         carries_models_or_data=True,
         actions=("secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"),
     ),
     ServiceCalled(
         name="logs",
-        callers=("log shipper", "deployer Lambda"),
+        callers=("log shipper",),
         carries_models_or_data=True,
         actions=(
             "logs:CreateLogGroup",
@@ -79,14 +81,14 @@ SERVICES_CALLED: Final = (
     ),
     ServiceCalled(
         name="monitoring",
-        callers=("CloudWatch agent", "deployer Lambda"),
+        callers=("CloudWatch agent",),
         carries_models_or_data=True,
         actions=("cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "cloudwatch:PutMetricData"),
     ),
     # Jobs read and write S3 themselves, but the registry's descriptions of models pass here.
-    ServiceCalled(name="sagemaker.api", callers=("deployer Lambda",), carries_models_or_data=True),
-    ServiceCalled(name="sts", callers=("nodes", "deployer Lambda")),
-    ServiceCalled(name="eks", callers=("nodes", "cluster autoscaler", "deployer Lambda")),
+    ServiceCalled(name="sagemaker.api", callers=("deployer Lambdas",), carries_models_or_data=True),
+    ServiceCalled(name="sts", callers=("nodes",)),
+    ServiceCalled(name="eks", callers=("nodes", "cluster autoscaler", "deployer Lambdas")),
     ServiceCalled(name="eks-auth", callers=("pod identity agent",)),
     ServiceCalled(name="ec2", callers=("nodes", "VPC CNI", "load balancer controller", "cluster autoscaler")),
     ServiceCalled(name="elasticloadbalancing", callers=("load balancer controller",)),

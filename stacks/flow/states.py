@@ -13,6 +13,16 @@ _FAILED: Final = "Failed"
 # What a state knows of an error, for the record.
 ERROR: Final = "error"
 
+# JSONata: the execution's name, when it began, and the day.
+EXECUTION: Final = "$states.context.Execution.Name"
+START: Final = "$states.context.Execution.StartTime"
+DAY: Final = f"$substring({START}, 0, 10)"
+# Of a model package that was described: its version, who decided about it last, and why.
+PACKAGE_VERSION: Final = "$states.result.CustomerMetadataProperties.version"
+DECIDED_BY: Final = "$states.result.LastModifiedBy.IamIdentity.Arn"
+DECIDED_WHY: Final = "$states.result.ApprovalDescription[$ != '']"
+ENTERED: Final = "{% $states.context.State.EnteredTime %}"
+
 # Errors that another try can mend. Jitter, so that those who failed together do not come back together.
 _LAMBDA: Final = (
     "Lambda.ClientExecutionTimeoutException",
@@ -78,14 +88,27 @@ def task(
     return state | _then(then)
 
 
-def call(comment: str, function: str, *, payload: Any, seconds: int, then: str | None, **more: Any) -> State:
-    """Return a Task that calls a Lambda function by its ARN; its answer is ``$states.result.Payload``."""
-    own = more.pop("errors", ())
+def call(
+    comment: str,
+    function: str,
+    *,
+    payload: Any,
+    seconds: int,
+    then: str | None,
+    errors: Sequence[str] = (),
+    attempts: int = 5,
+    before: Sequence[State] = (),
+    **more: Any,
+) -> State:
+    """Return a Task that calls a Lambda function by its ARN; its answer is ``$states.result.Payload``.
+
+    ``errors`` of the function's own are tried again like Lambda's, unless a Retry in ``before`` is for them.
+    """
     return task(
         comment,
         resource="arn:aws:states:::lambda:invoke",
         arguments={"FunctionName": function, "Payload": payload},
-        retries=[retry([*_LAMBDA, *own], seconds=2, attempts=5, most_seconds=60)],
+        retries=[*before, retry([*_LAMBDA, *errors], seconds=2, attempts=attempts, most_seconds=60)],
         seconds=seconds,
         then=then,
         **more,
@@ -129,6 +152,11 @@ def choice(comment: str, *options: tuple[str, str], otherwise: str) -> State:
     }
 
 
+def keep(comment: str, *, variables: Mapping[str, Any], then: str) -> State:
+    """Return a Pass that sets variables."""
+    return {"Type": "Pass", "Comment": comment, "Assign": dict(variables), "Next": then}
+
+
 def wait(comment: str, *, seconds: int | str, then: str) -> State:
     """Return a Wait."""
     return {"Type": "Wait", "Comment": comment, "Seconds": seconds, "Next": then}
@@ -137,6 +165,11 @@ def wait(comment: str, *, seconds: int | str, then: str) -> State:
 def end(comment: str) -> State:
     """Return a Succeed: also a decision not to go on is an end as it should be."""
     return {"Type": "Succeed", "Comment": comment}
+
+
+def fail(comment: str, *, error: str, cause: str) -> State:
+    """Return a Fail; ``error`` and ``cause`` are JSONata."""
+    return {"Type": "Fail", "Comment": comment, "Error": f"{{% {error} %}}", "Cause": f"{{% {cause} %}}"}
 
 
 def tell(comment: str, topic: str, *, subject: str, message: str, then: str | None, **more: Any) -> State:
@@ -194,13 +227,18 @@ def failure_path(name: str, *, bucket: str, key: str, topic: str, facts: str) ->
             then=_FAILED,
             caught=_FAILED,
         ),
-        _FAILED: {
-            "Type": "Fail",
-            "Comment": "Nothing that serves was changed",
-            "Error": "{% $error.Error %}",
-            "Cause": "{% $error.Cause %}",
-        },
+        _FAILED: fail("Nothing that serves was changed", error="$error.Error", cause="$error.Cause"),
     }
+
+
+def given(path: str, otherwise: str) -> str:
+    """Return JSONata: what is at ``path``, or ``otherwise`` where nothing is."""
+    return f"($exists({path}) ? {path} : {otherwise})"
+
+
+def seconds_since(variable: str) -> str:
+    """Return JSONata: the seconds from the time in ``variable`` until this state was entered."""
+    return f"($toMillis($states.context.State.EnteredTime) - $toMillis({variable})) / 1000"
 
 
 def machine(comment: str, *, first: str, states: States, seconds: int) -> State:

@@ -6,14 +6,21 @@ from typing import Any, Final
 from config.names import ARTIFACTS, AUDIT, GOLD, MODELS, RUNS, SILVER
 from config.settings import EnvironmentSettings
 from stacks.flow.states import (
+    DAY,
+    ENTERED,
+    EXECUTION,
     FAILURE,
+    START,
     State,
     States,
     call,
     choice,
     end,
+    fail,
     failure_path,
+    given,
     job,
+    keep,
     machine,
     record,
     tell,
@@ -22,18 +29,14 @@ from stacks.flow.states import (
 
 _HOUR: Final = 3600
 _CONTAINER: Final = "/opt/ml/processing"
-# JSONata: the execution's name, and the day it began.
-_EXECUTION: Final = "$states.context.Execution.Name"
-_DAY: Final = "$substring($states.context.Execution.StartTime, 0, 10)"
 _INPUT: Final = "$states.context.Execution.Input"
-_START: Final = "{% $states.context.Execution.StartTime %}"
+_START: Final = f"{{% {START} %}}"
 # Inside of a Map there is no way out to the failure path: the Map's own Catch takes it there.
-_COULD_NOT_TRAIN: Final = {
-    "Type": "Fail",
-    "Comment": "One candidate without a model ends the training: which is best cannot be said without it",
-    "Error": "{% $training_error.Error %}",
-    "Cause": "{% $training_error.Cause %}",
-}
+_COULD_NOT_TRAIN: Final = fail(
+    "One candidate without a model ends the training: which is best cannot be said without it",
+    error="$training_error.Error",
+    cause="$training_error.Cause",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +76,7 @@ def training(parts: Parts) -> State:
             payload={
                 "execution": "{% $states.context.Execution.Id %}",
                 "at": _START,
-                "object_at": f"{{% $exists({_INPUT}.at) ? {_INPUT}.at : null %}}",
+                "object_at": f"{{% {given(f'{_INPUT}.at', 'null')} %}}",
             },
             seconds=60,
             then="Is there something to do?",
@@ -92,7 +95,7 @@ def training(parts: Parts) -> State:
         "Record that nothing was to do": record(
             "Superseded, done before, or no files: each says which",
             parts.bucket,
-            key=f"'{ARTIFACTS}/{AUDIT}/' & {_DAY} & '/training-' & {_EXECUTION} & '.json'",
+            key=f"'{ARTIFACTS}/{AUDIT}/' & {DAY} & '/training-' & {EXECUTION} & '.json'",
             content="{'outcome': $resolved.status, 'reason': $resolved.reason, 'run': $resolved.run}",
             then="Nothing to do",
         ),
@@ -109,7 +112,7 @@ def training(parts: Parts) -> State:
                 _output("lake/reports", _of_run(parts, "validation"), name="validation", mode="Continuous"),
             ],
             then="Commit the weeks",
-            assign={"refined_from": "{% $states.context.State.EnteredTime %}"},
+            assign={"refined_from": ENTERED},
         ),
         "Commit the weeks": call(
             "Take away what a week that came again has left over, and remember what is refined",
@@ -211,18 +214,13 @@ def training(parts: Parts) -> State:
         **failure_path(
             parts.settings.name("training"),
             bucket=parts.bucket,
-            key=f"'{ARTIFACTS}/{AUDIT}/' & {_DAY} & '/training-' & {_EXECUTION} & '.json'",
+            key=f"'{ARTIFACTS}/{AUDIT}/' & {DAY} & '/training-' & {EXECUTION} & '.json'",
             topic=parts.topic,
             facts="{'run': $run}",
         ),
     }
     hours = 2 * parts.settings.jobs.wait_hours + 3 * parts.settings.jobs.run_hours
-    begin: State = {
-        "Type": "Pass",
-        "Comment": "Until the run is known",
-        "Assign": {"run": None},
-        "Next": "Did new data start this?",
-    }
+    begin = keep("Until the run is known", variables={"run": None}, then="Did new data start this?")
     return machine(
         "From raw files to a registered version, or to a recorded decision not to",
         first="Begin",

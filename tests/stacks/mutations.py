@@ -9,6 +9,7 @@ know of those alone does not count here.) Tests pass when it is not set.
 """
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -78,6 +79,17 @@ def retained(policy: str) -> Break:
     return change
 
 
+def defined_otherwise(old: str, new: str) -> Break:
+    """Return the change of a state machine's definition: ``old`` becomes ``new`` wherever it is."""
+
+    def change(resource: cdk.CfnResource) -> None:
+        definition = json.dumps(cdk.Stack.of(resource).resolve(resource.definition_string))  # type: ignore[attr-defined]
+        assert old in definition, f"{old} is in the definition"
+        resource.add_property_override("DefinitionString", json.loads(definition.replace(old, new)))
+
+    return change
+
+
 _WORLD = [{"CidrIp": "0.0.0.0/0", "IpProtocol": "-1", "Description": "all"}]
 _ANYONE = [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "*"}}]
 
@@ -131,6 +143,24 @@ MUTATIONS: dict[str, Mutation] = {
     ),
     "budget-silent": Mutation("AWS::Budgets::Budget", having(NotificationsWithSubscribers=[])),
     "nights-awake": Mutation("AWS::Scheduler::Schedule", having(State="DISABLED")),
+    "failure-not-caught": Mutation(
+        "AWS::StepFunctions::StateMachine", defined_otherwise("States.ALL", "States.Timeout"), "ReleaseMachine/Release"
+    ),
+    "alarm-not-watched": Mutation(
+        "AWS::StepFunctions::StateMachine",
+        defined_otherwise("$count($raised) > 0", "$count($raised) > 9"),
+        "ReleaseMachine/Release",
+    ),
+    "flow-passes-any-role": Mutation(
+        "AWS::IAM::Policy", allowing("iam:PassRole"), "ReleaseMachine/Role/DefaultPolicy/Resource"
+    ),
+    "rollout-may-deploy": Mutation(
+        "AWS::IAM::Policy",
+        allowing("s3:PutObject", "arn:aws:s3:::a-bucket/artifacts/registry/price_sensitivity/champion.json"),
+        "RolloutRole/DefaultPolicy/Resource",
+    ),
+    "deployers-are-administrators": Mutation("AWS::EKS::AccessEntry", having(KubernetesGroups=["system:masters"])),
+    "alarms-start-nothing": Mutation("AWS::Events::Rule", having(State="DISABLED"), "Alarmed/Rule"),
     "tags-gone": Mutation("AWS::S3::Bucket", without("Tags")),
     "data-deleted": Mutation("AWS::S3::Bucket", retained("Delete"), "Lake/Resource"),
     "leftovers": Mutation("AWS::KMS::Key", retained("Retain")),

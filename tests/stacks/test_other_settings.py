@@ -44,7 +44,7 @@ def synthesized(folder: Path) -> Assembly:
     later = PlatformStack(app, "deployer", settings=chosen, description="Comes after the cluster")
     role = iam.Role(later, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
     group = ec2.SecurityGroup(later, "Group", vpc=platform.network.vpc)
-    platform.eks.grant_api_access(later, role, security_group=group, policy="AmazonEKSEditPolicy", namespace="mlops")
+    platform.eks.let_in_deployers(later, {"Deployer": role}, security_group=group)
     app.synth()
     return Assembly(folder)
 
@@ -80,14 +80,13 @@ def test_the_team_is_told_by_email() -> None:
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "team@example.com")
 
 
-def test_a_later_stack_is_let_into_one_namespace_and_the_clusters_stack_does_not_know_it() -> None:
+def test_a_later_stack_is_let_in_as_a_deployer_and_the_clusters_stack_does_not_know_it() -> None:
     (entry,) = of("AWS::EKS::AccessEntry", "deployer")
-    (rule,) = of("AWS::EC2::SecurityGroupIngress", "deployer")
-    (policy,) = entry["AccessPolicies"]
+    rules = of("AWS::EC2::SecurityGroupIngress", "deployer")
 
-    assert policy["AccessScope"] == {"Type": "namespace", "Namespaces": ["mlops"]}
-    assert json.dumps(policy["PolicyArn"]).endswith('cluster-access-policy/AmazonEKSEditPolicy"]]}')
-    assert (rule["FromPort"], rule["ToPort"]) == (443, 443)
-    assert "SourceSecurityGroupId" in rule
+    assert entry["KubernetesGroups"] == ["mlops-deployers"]
+    assert "AccessPolicies" not in entry, "the manifests say what the group may do"
+    assert sorted((each["FromPort"], each["ToPort"]) for each in rules) == [(443, 443), (8080, 8080)]
+    assert all("SourceSecurityGroupId" in each and "CidrIp" not in each for each in rules)
     known = {logical for logical in environment("dev").template("eks")["Resources"] if "Admin" not in logical}
     assert {logical for logical in other().template("eks")["Resources"] if "Admin" not in logical} == known
