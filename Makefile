@@ -105,7 +105,7 @@ test-service: setup ## tests of the service, its page and images, the load test,
 	$(PYTEST) $(AROUND:%=--cov %) --cov-report=term $(SERVICE)
 
 .PHONY: test-stacks
-test-stacks: setup ## tests of the CDK app, what operates it, and the Kubernetes manifests
+test-stacks: cli ## tests of the CDK app, what operates it, and the Kubernetes manifests
 	$(PYTEST) $(INFRASTRUCTURE)
 
 INFRASTRUCTURE := tests/stacks tests/unit/operations tests/browser/test_cost_page.py $(wildcard tests/unit/test_manifests*.py)
