@@ -168,7 +168,6 @@ def test_every_object_is_stored_as_it_was_sent(control_plane: ControlPlane, envi
 @EVERY_OVERLAY
 def test_applying_again_changes_nothing(control_plane: ControlPlane, environment: str) -> None:
     api = control_plane.admin()
-    deployment = api.get(DEPLOYMENT)
 
     for each in applied_objects(environment):
         before = api.get(path_of(each))
@@ -176,7 +175,8 @@ def test_applying_again_changes_nothing(control_plane: ControlPlane, environment
         assert after.status == 200, after.body
         for key in ("spec", "data", "rules", "subjects"):
             assert after.body.get(key) == before.get(key), each["kind"]
-    assert api.get(DEPLOYMENT)["metadata"]["generation"] == deployment["metadata"]["generation"]
+        # Looked at for each by itself: over all of them the autoscaler may have its turn.
+        assert after.body["metadata"].get("generation") == before["metadata"].get("generation"), each["kind"]
 
 
 @EVERY_OVERLAY
