@@ -1,5 +1,6 @@
 """Model bundles and pointers in S3."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from botocore.exceptions import ClientError
@@ -44,6 +45,18 @@ class S3Files:
         with named(f"s3://{self._bucket}/{key}"), target.open("wb") as file:
             for piece in self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].iter_chunks(_CHUNK):
                 file.write(piece)
+
+    def names(self, prefix: str) -> Iterator[str]:
+        """Yield the names that begin with ``prefix``.
+
+        Raises:
+            StoreError: S3 refuses or cannot be reached.
+
+        """
+        place = self._key(prefix)
+        with named(f"s3://{self._bucket}/{place}"):
+            for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=place):
+                yield from (f"{prefix}{each['Key'].removeprefix(place)}" for each in page.get("Contents", []))
 
     def _key(self, name: str) -> str:
         return f"{self._prefix}/{name}" if self._prefix else name

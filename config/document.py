@@ -4,17 +4,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
+
+from config.frozen import Frozen as Frozen  # noqa: PLC0414  all but functions have it from here
 
 
 class ConfigError(Exception):
     """A document that cannot be used; the message names the file and the key."""
-
-
-class Frozen(BaseModel):
-    """Base of all settings: immutable, typed, closed to unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 Document = TypeVar("Document", bound=Frozen)

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Literal
 
-from config.document import Frozen
+from config.frozen import Frozen
 
 MONITORING = "monitoring.json"
 

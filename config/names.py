@@ -21,9 +21,15 @@ REGISTRY: Final = "registry"
 # Predictions as the service made them, by day.
 CAPTURED: Final = "captured"
 AUDIT: Final = "audit"
+# Looks at the models that serve, by day; and the machine that looks.
+MONITORING: Final = "monitoring"
 
 # The file of a bundle that says what it is.
 MANIFEST: Final = "manifest.json"
+
+# What audit records are called that say how a release ended.
+RELEASED: Final = "released"
+ROLLED_BACK: Final = "rolled-back"
 
 # Files of the registry: the ledger of what serves, and the descriptors of releases.
 CHAMPION: Final = "champion.json"
@@ -131,6 +137,42 @@ class MonitoringMetric(StrEnum):
     DRIFT_WORSE = "DriftWorse"
 
 
-# Dimensions of these metrics.
+class ServiceMetric(StrEnum):
+    """What the service counts and alarms or the dashboard look at."""
+
+    REQUESTS = "Requests"
+    ERRORS = "Errors"
+    LATENCY = "Latency"
+    CAPTURE_DROPS = "CaptureDrops"
+    KEY_FAILURES = "KeyFailures"
+
+
+class DeliveryMetric(StrEnum):
+    """How releases go and how fresh the data is, over the last ``DELIVERY_DAYS``: figures, not events.
+
+    Each is computed anew from the records every time, so that publishing one twice changes nothing.
+    """
+
+    DEPLOYMENTS = "Deployments"
+    FAILED_DEPLOYMENTS = "FailedDeployments"
+    LEAD_TIME = "LeadTime"
+    DATA_AGE = "DataAge"
+    # 1 where the day before has captured predictions, else 0; published under that day.
+    CAPTURED = "Captured"
+
+
+DELIVERY_DAYS: Final = 30
+
+# Namespaces of these metrics, and the dimension that all of them have.
+SERVICE_METRICS: Final = "MLOps/Inference"
+MODEL_METRICS: Final = "MLOps/Model"
+DELIVERY_METRICS: Final = "MLOps/Delivery"
+ENVIRONMENT_DIMENSION: Final = "Environment"
+
+# The alarms for which a version is taken back.
+ALARM_SERVICE: Final = "service-degraded"
+ALARM_MODEL: Final = "model-degraded"
+
+# Dimensions of the monitoring job's metrics, beside the environment.
 MODEL_VERSION_DIMENSION: Final = "ModelVersion"
 FEATURE_DIMENSION: Final = "Feature"

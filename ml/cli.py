@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from ml.commands import data, jobs, loadtest, models, reports, serve
+from ml.commands import data, jobs, kpi, loadtest, models, reports, serve
 from ml.commands.options import container
 from ml.errors import UserError
 
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 app.add_typer(jobs.app)
 app.add_typer(serve.app)
+app.add_typer(kpi.app)
 app.add_typer(data.app, name="data")
 app.add_typer(reports.app, name="report")
 app.add_typer(models.app, name="models")

@@ -8,6 +8,7 @@ from typing import Final
 import urllib3
 from botocore.session import get_session
 
+from config.names import RELEASED
 from lambdas.common.audit import Audit
 from lambdas.common.deployment import InferenceDeployment
 from lambdas.common.descriptors import Descriptors
@@ -21,7 +22,7 @@ from lambdas.common.settings import ReleaseSettings
 
 # Audit records of a release: that it is to be, and what came of it. One that fails has that of its roll-back instead.
 DECISION: Final = "release"
-OUTCOME: Final = "released"
+OUTCOME: Final = RELEASED
 _POD_SECONDS = 5.0
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 
 from pydantic import AwareDatetime, Field, model_validator
 
+from config.names import ROLLED_BACK
 from lambdas.common.audit import Record
 from lambdas.common.events import Decided, Frozen, Key, Text, Version
 from lambdas.common.ledger import Ledger, TakenBack
@@ -16,7 +17,7 @@ from lambdas.common.release import ReleaseTools, release_tools
 from lambdas.common.runtime import handler_of
 
 DECISION = "roll-back"
-OUTCOME = "rolled-back"
+OUTCOME = ROLLED_BACK
 
 
 class Alarm(Frozen):

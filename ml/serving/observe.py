@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from config.names import SERVICE_METRICS
 from ml.serving.contract import Prediction
 
-NAMESPACE: Final = "MLOps/Inference"
 # CloudWatch takes at most this many values of a metric in one line.
 MOST_VALUES: Final = 100
 # How looking for another model ended: it answers now; the bundle was refused; the store could not be read.
@@ -104,7 +104,7 @@ class Observations:
                 **self.log_group,
                 "CloudWatchMetrics": [
                     {
-                        "Namespace": NAMESPACE,
+                        "Namespace": SERVICE_METRICS,
                         "Dimensions": [["Environment"]],
                         "Metrics": [{"Name": name, "Unit": _UNITS.get(name, "Count")} for name in values],
                     }

@@ -9,7 +9,7 @@ from tests.integration.runs import mlops, run_folder, small_use_case
 
 COMMANDS = [
     *("run", "etl", "encode", "train", "evaluate", "score", "data generate", "report eda", "report io"),
-    *("models list", "models show", "models approve", "models reject"),
+    *("models list", "models show", "models approve", "models reject", "kpi"),
 ]
 
 
@@ -33,6 +33,9 @@ def test_every_command_explains_itself_with_an_example(name: str) -> None:
         (["train", "--model", "xgboost", "--gold", "nowhere", "--output", "x"], ["nowhere"]),
         (["score", "--model", "nowhere", "--input", ".", "--output", "x"], ["nowhere"]),
         (["models", "list", "--workdir", "nowhere"], ["nowhere", "mlops run"]),
+        (["kpi", "--lake", "nowhere"], ["nowhere"]),
+        (["kpi", "--lake", ".", "--days", "0"], ["--days"]),
+        (["kpi", "--lake", "ftp://lake"], ["ftp", "s3"]),
         (["data", "generate", "--weeks", "0", "--output", "x"], ["week"]),
         (["nosuch"], ["nosuch"]),
     ],

@@ -2,8 +2,9 @@
 
 import json
 
+from config.names import SERVICE_METRICS
 from ml.serving.contract import Prediction
-from ml.serving.observe import MOST_VALUES, NAMESPACE, Observations
+from ml.serving.observe import MOST_VALUES, Observations
 
 
 def observed() -> tuple[Observations, list[str]]:
@@ -23,7 +24,7 @@ def test_a_line_declares_every_metric_that_it_holds() -> None:
 
     (line,) = map(json.loads, lines)
     (declared,) = line["_aws"]["CloudWatchMetrics"]
-    assert declared["Namespace"] == NAMESPACE
+    assert declared["Namespace"] == SERVICE_METRICS
     assert line["_aws"]["Timestamp"] == 1_700_000_000_500
     assert line["Latency"] == [1.5, 9.0]
     assert (line["Requests"], line["Errors"], line["PredictedLow"]) == (2, 1, 1)
