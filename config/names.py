@@ -169,10 +169,6 @@ MODEL_METRICS: Final = "MLOps/Model"
 DELIVERY_METRICS: Final = "MLOps/Delivery"
 ENVIRONMENT_DIMENSION: Final = "Environment"
 
-# The alarms for which a version is taken back.
-ALARM_SERVICE: Final = "service-degraded"
-ALARM_MODEL: Final = "model-degraded"
-
 # Dimensions of the monitoring job's metrics, beside the environment.
 MODEL_VERSION_DIMENSION: Final = "ModelVersion"
 FEATURE_DIMENSION: Final = "Feature"

@@ -202,6 +202,8 @@ class FlowSettings(Frozen):
     settle_seconds: int = Field(ge=0, le=86_400)
     # EventBridge Scheduler's cron fields, UTC. None: only data and people start a training.
     schedule: Annotated[str, Field(pattern=r"^cron\(.+\)$")] | None
+    # When the models that serve are looked at, once a day.
+    monitoring_schedule: Annotated[str, Field(pattern=r"^cron\(.+\)$")]
     holdout_weeks: int = Field(ge=1)
     # gate: what the gate accepts is approved. person: it waits until somebody approves it.
     approval: Literal["gate", "person"]
@@ -219,6 +221,8 @@ class ThresholdSettings(Frozen):
     error_rate: Share
     accuracy: Share
     macro_f1: Share
+    # How long no new week may have been refined.
+    data_age_days: int = Field(ge=1)
 
 
 class EnvironmentSettings(Frozen):

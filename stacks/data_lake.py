@@ -8,7 +8,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from config.names import ARTIFACTS, CAPTURED, GOLD, MODELS, RAW, RUNS, SILVER, VALIDATION
+from config.names import ARTIFACTS, CAPTURED, GOLD, MODELS, MONITORING, RAW, RUNS, SILVER, TRANSACTIONS, VALIDATION
 from config.settings import EnvironmentSettings
 from lambdas.common.calls import Call
 from ml.use_case import load_use_case
@@ -129,6 +129,24 @@ class DataLakeStack(PlatformStack):
             "s3:AbortMultipartUpload",
             prefixes=[f"{runs}/candidates/", f"{runs}/checkpoints/"],
             reason="Every run has a folder of its own.",
+        )
+        self._allow_key(role, "kms:Decrypt", "kms:GenerateDataKey")
+
+    def grant_monitoring(self, role: iam.Role) -> None:
+        """Let ``role`` read predictions, labels and models, and write the folder of a look."""
+        looks = f"{ARTIFACTS}/{MONITORING}/"
+        read = [f"{CAPTURED}/", f"{SILVER}/{TRANSACTIONS}/", f"{ARTIFACTS}/{MODELS}/"]
+        self._allow_listing(role, *read, looks)
+        self._allow_objects(
+            role, "s3:GetObject", prefixes=read, reason="Predictions, weeks and versions are named when they are made."
+        )
+        self._allow_objects(
+            role,
+            "s3:GetObject",
+            "s3:PutObject",
+            "s3:AbortMultipartUpload",
+            prefixes=[looks],
+            reason="A look has the folder of its day: manifests to read, figures and a report to write.",
         )
         self._allow_key(role, "kms:Decrypt", "kms:GenerateDataKey")
 

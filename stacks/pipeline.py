@@ -9,7 +9,7 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from config.names import ARTIFACTS, AUDIT, LAKE, MODEL_GROUP, RAW, RUNS, TRAINING
+from config.names import ARTIFACTS, AUDIT, LAKE, MODEL_GROUP, MONITORING, RAW, RUNS, TRAINING
 from config.settings import EnvironmentSettings
 from lambdas.commit_weeks.calls import CALLS as COMMIT_WEEKS
 from lambdas.common.calls import Call
@@ -23,11 +23,12 @@ from stacks.constructs.functions import Size
 from stacks.constructs.job_roles import JobRole
 from stacks.constructs.naming import bucket_name
 from stacks.constructs.release_flow import ReleaseFlow
-from stacks.constructs.state_machine import StateMachine
+from stacks.constructs.state_machine import StateMachine, machine_arn
 from stacks.constructs.triggers import StarterRole, StartOnEvent
 from stacks.data_lake import DataLakeStack
 from stacks.eks import EksStack
 from stacks.flow.training import Parts, training
+from stacks.model_monitoring import ModelMonitoring
 from stacks.network import NetworkStack
 from stacks.registry import RegistryStack
 from stacks.security import SecurityStack
@@ -68,7 +69,12 @@ class PipelineStack(PlatformStack):
         self.training = self._training()
         self._start_on_data(self.training)
         if settings.flow.schedule is not None:
-            self._start_on_schedule(self.training, settings.flow.schedule)
+            self._start_on_schedule(
+                self.training,
+                settings.flow.schedule,
+                title="Weekly",
+                description="A training with whatever is there, should no event have come",
+            )
         self.releases = ReleaseFlow(
             self,
             functions=self._functions,
@@ -78,6 +84,22 @@ class PipelineStack(PlatformStack):
             security=security,
             alerts=alerts,
             logs_key=self._logs_key,
+        )
+        self.monitoring = ModelMonitoring(
+            self,
+            functions=self._functions,
+            use_case=self._use_case,
+            data_lake=data_lake,
+            registry=registry,
+            alerts=alerts,
+            data_key=self._data_key,
+            logs_key=self._logs_key,
+        ).machine
+        self._start_on_schedule(
+            self.monitoring,
+            settings.flow.monitoring_schedule,
+            title="Daily",
+            description="A look at the models that serve",
         )
 
     def _training(self) -> StateMachine:
@@ -116,12 +138,14 @@ class PipelineStack(PlatformStack):
             commit_weeks=commit_weeks.function_arn,
             decide=decide.function_arn,
             register=register.function_arn,
+            monitoring=machine_arn(self, MONITORING),
             candidates=tuple(self._use_case.candidates),
         )
         machine.may_invoke(resolve_run, commit_weeks, decide, register)
         machine.may_run("processing", processing)
         machine.may_run("training", training_job)
         machine.may_tell(self._alerts, key=self._logs_key)
+        machine.allow("states:StartExecution", resources=[parts.monitoring])
         lake.grant_records(machine.role, f"{ARTIFACTS}/{AUDIT}/*/training-*.json", f"{ARTIFACTS}/{RUNS}/*/outcome.json")
         machine.define(training(parts))
         return machine
@@ -162,19 +186,19 @@ class PipelineStack(PlatformStack):
             template='{"trigger": "data", "at": <at>, "key": <key>}',
         )
 
-    def _start_on_schedule(self, machine: StateMachine, cron: str) -> None:
-        group = scheduler.CfnScheduleGroup(self, "Schedules", name=self.settings.name(TRAINING))
+    def _start_on_schedule(self, machine: StateMachine, cron: str, *, title: str, description: str) -> None:
+        group = scheduler.CfnScheduleGroup(self, f"{title}Schedules", name=machine.name)
         schedules = f"arn:{self.partition}:scheduler:{self.region}:{self.account}:schedule-group/{group.name}"
         role = StarterRole(
-            self, "ScheduleStartRole", stack=self, service="scheduler", machine=machine, source=schedules
+            self, f"{title}StartRole", stack=self, service="scheduler", machine=machine, source=schedules
         )
         role.add_to_policy(iam.PolicyStatement(actions=["kms:Decrypt"], resources=[self._logs_key.key_arn]))
         schedule = scheduler.CfnSchedule(
             self,
-            "Weekly",
-            name=self.settings.name("weekly-training"),
+            title,
+            name=f"{machine.name}-{title.lower()}",
             group_name=group.ref,
-            description="A training with whatever is there, should no event have come",
+            description=description,
             schedule_expression=cron,
             schedule_expression_timezone="UTC",
             flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),

@@ -197,8 +197,11 @@ def clients() -> Clients:
 
 def _call(service: str, operation: str, params: Mapping[str, Any]) -> Call:
     others = {"eks": CLUSTER, "secretsmanager": API_KEY, "sagemaker": PACKAGES, "stepfunctions": EXECUTIONS}
+    if service == "cloudwatch":
+        return Call(f"{service}:{operation}", params["Namespace"])
     resource = _object(params) if service == "s3" else others[service]
-    return Call(f"{service}:{operation}", resource)
+    # IAM calls it by its older name.
+    return Call(f"{service}:{'ListBucket' if operation == 'ListObjectsV2' else operation}", resource)
 
 
 def _object(params: Mapping[str, Any]) -> str:

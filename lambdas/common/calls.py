@@ -25,7 +25,7 @@ def records(what: str) -> str:
 
 @dataclass(frozen=True)
 class Call:
-    """An action of IAM on a resource: one of the above, or the key of an object in the lake.
+    """An action of IAM on a resource: one of the above, the key of an object in the lake, or a namespace of metrics.
 
     To read an object that may be missing takes ``s3:ListBucket``, too: without it S3 answers that it is forbidden.
     """

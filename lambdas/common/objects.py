@@ -1,7 +1,7 @@
 """JSON objects in the lake's bucket, created once or replaced by compare-and-swap on their ETag."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +45,11 @@ class Objects:
                 return None
             raise
         return Stored(answer["Body"].read(), answer["ETag"])
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Yield the keys that begin with ``prefix``, in order."""
+        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
+            yield from (each["Key"] for each in page.get("Contents", []))
 
     def get(self, key: str) -> dict[str, Any]:
         """Return the JSON object at ``key``.

@@ -91,6 +91,16 @@ class FlowFunctions:
             role.add_to_policy(iam.PolicyStatement(actions=[call.action], resources=[cluster]))
         elif call.resource == API_KEY:
             self._security.grant_api_key(role)
+        elif call.action == "cloudwatch:PutMetricData":
+            allow_pattern(
+                role,
+                iam.PolicyStatement(
+                    actions=[call.action],
+                    resources=["*"],
+                    conditions={"StringEquals": {"cloudwatch:namespace": call.resource}},
+                ),
+                reason="Metrics are no resources; the condition keeps to the one namespace.",
+            )
 
 
 def allow_packages(stack: PlatformStack, role: iam.Role, *actions: str) -> None:

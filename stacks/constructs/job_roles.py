@@ -9,14 +9,21 @@ from stacks.constructs.wildcards import allow_pattern
 
 
 class JobRole(iam.Role):
-    """The role of all jobs of one kind."""
+    """The role of all jobs of one ``kind``, Training or Processing, or of those that ``title`` sets apart."""
 
     def __init__(
-        self, stack: PlatformStack, kind: str, *, description: str, image: ecr.IRepository, key: kms.IKey
+        self,
+        stack: PlatformStack,
+        kind: str,
+        *,
+        description: str,
+        image: ecr.IRepository,
+        key: kms.IKey,
+        title: str | None = None,
     ) -> None:
         super().__init__(
             stack,
-            f"{kind}JobRole",
+            f"{title or kind}JobRole",
             assumed_by=iam.ServicePrincipal(
                 "sagemaker.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": stack.account}}
             ),

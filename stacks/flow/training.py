@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from config.names import ARTIFACTS, AUDIT, GOLD, MODELS, RUNS, SILVER
 from config.settings import EnvironmentSettings
+from stacks.flow.processing import JobParts, job_input, job_name, job_output, processing
 from stacks.flow.states import (
     DAY,
     ENTERED,
@@ -22,13 +23,13 @@ from stacks.flow.states import (
     job,
     keep,
     machine,
+    plain,
     record,
     tell,
     wait,
 )
 
 _HOUR: Final = 3600
-_CONTAINER: Final = "/opt/ml/processing"
 _INPUT: Final = "$states.context.Execution.Input"
 _START: Final = f"{{% {START} %}}"
 # Inside of a Map there is no way out to the failure path: the Map's own Catch takes it there.
@@ -50,11 +51,17 @@ class Parts:
     data_key: str
     processing_role: str
     training_role: str
+    monitoring: str
     resolve_run: str
     commit_weeks: str
     decide: str
     register: str
     candidates: tuple[str, ...]
+
+    @property
+    def job(self) -> JobParts:
+        """What Processing jobs have in common."""
+        return JobParts(settings=self.settings, image=self.image, data_key=self.data_key, role=self.processing_role)
 
 
 def training(parts: Parts) -> State:
@@ -106,10 +113,10 @@ def training(parts: Parts) -> State:
             comment="Raw to silver and gold. A file that breaks a rule stops here, with a report that names it",
             inputs=[_manifest("raw", parts)],
             outputs=[
-                _output(f"lake/{SILVER}", f"'s3://{parts.bucket}/{SILVER}'", name=SILVER),
-                _output(f"lake/{GOLD}", f"'s3://{parts.bucket}/{GOLD}'", name=GOLD),
+                job_output(f"lake/{SILVER}", f"'s3://{parts.bucket}/{SILVER}'", name=SILVER),
+                job_output(f"lake/{GOLD}", f"'s3://{parts.bucket}/{GOLD}'", name=GOLD),
                 # While the job runs: of one that fails, the report is what is wanted.
-                _output("lake/reports", _of_run(parts, "validation"), name="validation", mode="Continuous"),
+                job_output("lake/reports", _of_run(parts, "validation"), name="validation", mode="Continuous"),
             ],
             then="Commit the weeks",
             assign={"refined_from": ENTERED},
@@ -119,15 +126,25 @@ def training(parts: Parts) -> State:
             parts.commit_weeks,
             payload={"run": "{% $run %}", "refined_from": "{% $refined_from %}"},
             seconds=120,
-            then="Fit the encoders",
+            then="Look at the models that serve",
             errors=("ContendedError",),
+        ),
+        "Look at the models that serve": plain(
+            "With the new weeks labels have come. The daily look would find them, too: nothing fails without this",
+            "sfn:startExecution",
+            arguments={
+                "StateMachineArn": parts.monitoring,
+                "Input": f"{{% $string({{'trigger': {EXECUTION}}}) %}}",
+            },
+            then="Fit the encoders",
+            caught="Fit the encoders",
         ),
         "Fit the encoders": _processing(
             parts,
             "encode",
             comment="What each product says of its basket's class, cross-fitted",
-            inputs=[_input("gold", f"'s3://{parts.bucket}/{GOLD}/'")],
-            outputs=[_output("encoders", _of_run(parts, "encoders"))],
+            inputs=[job_input("gold", f"'s3://{parts.bucket}/{GOLD}/'")],
+            outputs=[job_output("encoders", _of_run(parts, "encoders"))],
             arguments=["--holdout-weeks", str(parts.settings.flow.holdout_weeks)],
             then="Train the candidates",
         ),
@@ -239,71 +256,15 @@ def _of_run(parts: Parts, folder: str) -> str:
 
 
 def _job_name(parts: Parts, what: str) -> str:
-    """Return JSONata for a job's name: at most 63 letters, and another for each try."""
-    place = f"{parts.settings.prefix}-{parts.settings.environment}"
-    return f"'{place}-' & $substring($run, 7) & '-' & $substring($uuid(), 0, 8) & '-' & {what}"
-
-
-def _input(name: str, uri: str, *, kind: str = "S3Prefix") -> str:
-    return (
-        f"{{'InputName': '{name}', 'S3Input': {{'S3Uri': {uri}, 'LocalPath': '{_CONTAINER}/input/{name}', "
-        f"'S3DataType': '{kind}', 'S3InputMode': 'File'}}}}"
-    )
+    return job_name(parts.settings, "$substring($run, 7)", what)
 
 
 def _manifest(name: str, parts: Parts) -> str:
-    return _input(name, _of_run(parts, "raw.manifest"), kind="ManifestFile")
+    return job_input(name, _of_run(parts, "raw.manifest"), kind="ManifestFile")
 
 
-def _output(folder: str, uri: str, *, name: str = "", mode: str = "EndOfJob") -> str:
-    return (
-        f"{{'OutputName': '{name or folder}', 'S3Output': {{'S3Uri': {uri}, "
-        f"'LocalPath': '{_CONTAINER}/output/{folder}', 'S3UploadMode': '{mode}'}}}}"
-    )
-
-
-def _processing(
-    parts: Parts,
-    command: str,
-    *,
-    comment: str,
-    inputs: list[str],
-    outputs: list[str],
-    then: str,
-    arguments: list[str] | None = None,
-    optional_inputs: str = "",
-    **more: Any,
-) -> State:
-    """Return a Processing job that runs ``mlops <command>`` of the jobs' image."""
-    jobs = parts.settings.jobs
-    listed = f"[{', '.join(inputs)}]"
-    request = {
-        "ProcessingJobName": f"{{% {_job_name(parts, repr(command))} %}}",
-        "RoleArn": parts.processing_role,
-        "AppSpecification": {"ImageUri": parts.image, "ContainerArguments": [command, *(arguments or [])]},
-        "ProcessingInputs": f"{{% {f'$append({listed}, {optional_inputs})' if optional_inputs else listed} %}}",
-        "ProcessingOutputConfig": {"KmsKeyId": parts.data_key, "Outputs": f"{{% [{', '.join(outputs)}] %}}"},
-        "ProcessingResources": {
-            "ClusterConfig": {
-                "InstanceCount": 1,
-                "InstanceType": jobs.processing_instance,
-                "VolumeSizeInGB": jobs.volume_gb,
-                "VolumeKmsKeyId": parts.data_key,
-            }
-        },
-        # SageMaker moves the data; the job itself reaches nothing.
-        "NetworkConfig": {"EnableNetworkIsolation": True},
-        "StoppingCondition": {"MaxRuntimeInSeconds": jobs.run_hours * _HOUR},
-    }
-    return job(
-        comment,
-        "createProcessingJob",
-        request=request,
-        # The job's own limit comes first; the rest is for its machines.
-        seconds=jobs.run_hours * _HOUR + 900,
-        then=then,
-        **more,
-    )
+def _processing(parts: Parts, command: str, **more: Any) -> State:
+    return processing(parts.job, command, name=_job_name(parts, repr(command)), **more)
 
 
 def _training_job(parts: Parts) -> State:
@@ -359,21 +320,21 @@ def _training_job(parts: Parts) -> State:
 
 
 def _evaluation(parts: Parts) -> State:
-    champion = _input("champion", f"'s3://{parts.bucket}/{ARTIFACTS}/{MODELS}/' & $resolved.champion & '/'")
+    champion = job_input("champion", f"'s3://{parts.bucket}/{ARTIFACTS}/{MODELS}/' & $resolved.champion & '/'")
     return _processing(
         parts,
         "evaluate",
         comment="All of them and the champion on the same held-out rows, then the gate",
         inputs=[
-            _input("gold", f"'s3://{parts.bucket}/{GOLD}/'"),
-            _input("candidates", _of_run(parts, "candidates/")),
-            _input("encoders", _of_run(parts, "encoders/")),
-            _input("manifests", f"'s3://{parts.bucket}/{SILVER}/_manifests/'"),
-            _input("run", _of_run(parts, "identity/")),
+            job_input("gold", f"'s3://{parts.bucket}/{GOLD}/'"),
+            job_input("candidates", _of_run(parts, "candidates/")),
+            job_input("encoders", _of_run(parts, "encoders/")),
+            job_input("manifests", f"'s3://{parts.bucket}/{SILVER}/_manifests/'"),
+            job_input("run", _of_run(parts, "identity/")),
         ],
         # Before the first release there is no champion.
         optional_inputs=f"$resolved.champion = null ? [] : [{champion}]",
-        outputs=[_output("evaluation", _of_run(parts, "evaluation"))],
+        outputs=[job_output("evaluation", _of_run(parts, "evaluation"))],
         arguments=["--holdout-weeks", str(parts.settings.flow.holdout_weeks)],
         then="Decide",
     )

@@ -37,6 +37,9 @@ def faults(walk: Walk) -> list[str]:
         shape = _model(service).operation_model(operation).input_shape
         for request in requests:
             given = {**request, "Payload": json.dumps(request["Payload"])} if service == "lambda" else request
+            if service == "stepfunctions":
+                # Its own API writes names small; in a state machine they begin large as everybody's do.
+                given = {key[0].lower() + key[1:]: value for key, value in request.items()}
             report = ParamValidator().validate(given, shape).generate_report()
             found += [f"{name}: {report}"] if report else []
     return found
@@ -44,7 +47,7 @@ def faults(walk: Walk) -> list[str]:
 
 def _called(walk: Walk, name: str) -> tuple[str, str]:
     *_, service, action = tasks(walk.definition)[name]["Resource"].removesuffix(".sync").split(":")
-    return service, action[0].upper() + action[1:]
+    return {"sfn": "stepfunctions"}.get(service, service), action[0].upper() + action[1:]
 
 
 @functools.cache

@@ -5,13 +5,15 @@ from typing import Any
 
 import pytest
 
+from config.settings import load_environment
+from ml.use_case import load_use_case
 from tests.machines import State, TaskError, Walk, following, tasks
 from tests.stacks.assembly import ENVIRONMENTS, environment
 from tests.stacks.definitions import actions, definition, faults
 from tests.stacks.policies import ACCOUNT, REGION, Account, allows
 
 LAKE = f"mlops-dev-lake-{ACCOUNT}-{REGION}"
-MACHINES = ("training", "release", "approval")
+MACHINES = ("training", "release", "approval", "monitoring")
 machines = pytest.mark.parametrize("machine", MACHINES)
 environments = pytest.mark.parametrize("name", ENVIRONMENTS)
 RUN = "200608-0123456789"
@@ -38,8 +40,15 @@ GOOD: dict[str, Any] = {
 }
 
 
+CHOSEN = {"status": "go", "reason": "2 files", "day": "2026-03-02", "captured": 2, "labels": 1, "weeks": [200608]}
+LOOKED: dict[str, Any] = {
+    "Choose what to look at": {"Payload": CHOSEN},
+    "Publish the models' figures": {"Payload": {"metrics": 3, "version": "v1", "reason": "the alarms look at v1"}},
+}
+
+
 def walked(machine: str, answers: dict[str, Any], **event: Any) -> tuple[str, Walk]:
-    walk = Walk(definition(machine), GOOD | answers, event)
+    walk = Walk(definition(machine), GOOD | LOOKED | answers, event)
     return walk.run(), walk
 
 
@@ -165,6 +174,7 @@ def test_the_requests_of_all_tasks_are_what_aws_takes(champion: str | None) -> N
         "lambda:Invoke",
         "s3:PutObject",
         "sns:Publish",
+        "stepfunctions:StartExecution",
         "sagemaker:CreateProcessingJob",
         "sagemaker:CreateTrainingJob",
     }
@@ -189,3 +199,133 @@ def test_the_machine_may_make_these_requests_and_no_others() -> None:
     assert not allows(role, "s3:PutObject", f"arn:aws:s3:::{LAKE}/artifacts/registry/price_sensitivity/champion.json")
     assert not allows(role, "s3:GetObject", f"arn:aws:s3:::{LAKE}/raw/transactions_200608.csv")
     assert not allows(role, "sns:Publish", f"arn:aws:sns:{REGION}:{ACCOUNT}:other")
+
+
+# ---- monitoring ---------------------------------------------------------------------------------------------
+
+
+def test_new_weeks_are_followed_by_a_look_that_the_training_does_not_wait_for() -> None:
+    end, walk = walked("training", {})
+    (started,) = walk.given["Look at the models that serve"]
+    assert started["StateMachineArn"] == f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:mlops-dev-monitoring"
+    assert json.loads(started["Input"]) == {"trigger": "an-execution"}
+    assert end == "Registered"
+    end, walk = walked("training", {"Look at the models that serve": TaskError("Sfn.ThrottlingException")})
+    assert end == "Registered"
+    assert "Record the failure" not in walk.states
+
+
+def test_a_look_is_judged_published_and_recorded() -> None:
+    end, walk = walked("monitoring", {})
+    assert end == "Looked"
+    assert faults(walk) == []
+    assert actions(walk) == {"lambda:Invoke", "s3:PutObject", "sagemaker:CreateProcessingJob"}
+    (job,) = walk.given["Judge the models"]
+    assert len(job["ProcessingJobName"]) <= 63
+    place = f"s3://{LAKE}/artifacts/monitoring/2026-03-02"
+    inputs = {each["InputName"]: each["S3Input"] for each in job["ProcessingInputs"]}
+    assert {name: each["S3Uri"] for name, each in inputs.items()} == {
+        "captured": f"{place}/captured.manifest",
+        "labels": f"{place}/labels.manifest",
+        "reference": f"s3://{LAKE}/artifacts/models/",
+    }
+    assert {name: each["S3DataType"] for name, each in inputs.items()} == {
+        "captured": "ManifestFile",
+        "labels": "ManifestFile",
+        "reference": "S3Prefix",
+    }
+    (output,) = job["ProcessingOutputConfig"]["Outputs"]
+    assert output["S3Output"]["S3Uri"] == place
+    assert job["AppSpecification"]["ContainerArguments"] == ["monitor"]
+    assert walk.given["Publish the models' figures"][0]["Payload"] == {
+        "at": "2026-03-02T10:00:00.000Z",
+        "day": "2026-03-02",
+    }
+    (record,) = walk.given["Record the look"]
+    assert record["Key"] == "artifacts/audit/2026-03-02/monitoring-an-execution.json"
+    assert json.loads(record["Body"]) | {"chosen": {}} == {
+        "outcome": "looked",
+        "chosen": {},
+        "published": LOOKED["Publish the models' figures"]["Payload"],
+        "report": place,
+    }
+
+
+def test_a_look_reaches_back_to_labels_that_come_a_week_late() -> None:
+    _, walk = walked("monitoring", {})
+    weeks = walk.given["Choose what to look at"][0]["Payload"]["weeks"]
+    assert weeks == load_use_case("price_sensitivity").monitoring.most_weeks + 2
+
+
+def test_without_captured_predictions_no_job_runs_and_the_delivery_figures_still_go_out() -> None:
+    chosen = {"Payload": {**CHOSEN, "status": "nothing", "reason": "no predictions were captured"}}
+    end, walk = walked("monitoring", {"Choose what to look at": chosen})
+    assert end == "Nothing to look at"
+    assert "Publish the delivery figures" in walk.states
+    assert not {"Judge the models", "Publish the models' figures"} & set(walk.states)
+    assert json.loads(walk.given["Record that there was nothing"][0]["Body"])["chosen"] == chosen["Payload"]
+
+
+@pytest.mark.parametrize("state", ["Publish the delivery figures", *LOOKED, "Judge the models"])
+def test_a_look_that_fails_is_recorded_and_told_once(state: str) -> None:
+    end, walk = walked("monitoring", {state: TaskError("States.TaskFailed", "captured: too many lines are refused")})
+    assert end == "Failed"
+    assert json.loads(walk.given["Record the failure"][0]["Body"])["day"] == "2026-03-02"
+    (told,) = walk.given["Tell of the failure"]
+    assert "mlops-dev-monitoring" in told["Message"]
+    assert "too many lines" in told["Message"]
+
+
+def test_the_monitoring_machine_and_its_job_may_do_this_and_no_more() -> None:
+    account = Account(environment("dev"))
+    machine = account.of_role("MonitoringMachineRole", component="pipeline")
+    assert allows(machine, "s3:PutObject", f"arn:aws:s3:::{LAKE}/artifacts/audit/2026-03-02/monitoring-x.json")
+    assert not allows(machine, "s3:PutObject", f"arn:aws:s3:::{LAKE}/artifacts/audit/2026-03-02/released-x.json")
+    assert not allows(machine, "s3:GetObject", f"arn:aws:s3:::{LAKE}/captured/2026/03/02/x.jsonl.gz")
+    job = account.of_role("MonitoringJobRole", component="pipeline")
+    assert allows(job, "s3:GetObject", f"arn:aws:s3:::{LAKE}/captured/2026/03/02/x.jsonl.gz")
+    assert allows(job, "s3:PutObject", f"arn:aws:s3:::{LAKE}/artifacts/monitoring/2026-03-02/monitoring.json")
+    assert not allows(job, "s3:PutObject", f"arn:aws:s3:::{LAKE}/captured/2026/03/02/x.jsonl.gz")
+    assert not allows(job, "s3:GetObject", f"arn:aws:s3:::{LAKE}/raw/transactions_200608.csv")
+    training = account.of_role("TrainingMachineRole", component="pipeline")
+    machines = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine"
+    assert allows(training, "states:StartExecution", f"{machines}:mlops-dev-monitoring")
+    assert not allows(training, "states:StartExecution", f"{machines}:mlops-dev-training")
+
+
+@pytest.mark.parametrize(
+    ("role", "namespace"), [("PublishMetrics", "MLOps/Model"), ("DeliveryMetrics", "MLOps/Delivery")]
+)
+def test_a_function_publishes_to_its_own_namespace_only(role: str, namespace: str) -> None:
+    statements = Account(environment("dev")).of_role(f"Functions{role}Role", component="pipeline")
+    assert allows(statements, "cloudwatch:PutMetricData", "*", cloudwatch__namespace=namespace)
+    assert not allows(statements, "cloudwatch:PutMetricData", "*", cloudwatch__namespace="MLOps/Inference")
+
+
+@environments
+def test_the_look_is_started_daily_and_delivery_is_measured_when_something_ended(name: str) -> None:
+    account = Account(environment(name))
+    (daily,) = [
+        each
+        for each in account.properties("AWS::Scheduler::Schedule", component="pipeline").values()
+        if each["Name"] == f"mlops-{name}-monitoring-daily"
+    ]
+    assert daily["ScheduleExpression"] == load_environment(name).flow.monitoring_schedule
+    assert daily["Target"]["Arn"].endswith(f"stateMachine:mlops-{name}-monitoring")
+    rules = {
+        each["Name"].removeprefix(f"mlops-{name}-"): each
+        for each in account.properties("AWS::Events::Rule", component="pipeline").values()
+    }
+    ended = rules["release-ended"]
+    assert [each["wildcard"] for each in ended["EventPattern"]["detail"]["object"]["key"]] == [
+        "artifacts/audit/*/released-*.json",
+        "artifacts/audit/*/rolled-back-*.json",
+    ]
+    for each in (ended, rules["training-ended"]):
+        (target,) = each["Targets"]
+        assert target["InputTransformer"]["InputTemplate"] == '{"at": <at>}'
+        assert "DeliveryMetrics" in target["Arn"]
+    allowed = account.properties("AWS::Lambda::Permission", component="pipeline").values()
+    assert {each["Principal"] for each in allowed if "DeliveryMetrics" in each["FunctionName"]} == {
+        "events.amazonaws.com"
+    }

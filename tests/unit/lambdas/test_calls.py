@@ -8,10 +8,16 @@ import pytest
 
 import lambdas
 from lambdas.common.calls import Call
+from lambdas.delivery_metrics.calls import CALLS as DELIVERY_METRICS
+from lambdas.delivery_metrics.handler import delivery_metrics
 from lambdas.deploy.calls import CALLS as DEPLOY
 from lambdas.deploy.handler import deploy
+from lambdas.look_back.calls import CALLS as LOOK_BACK
+from lambdas.look_back.handler import look_back
 from lambdas.promote.calls import CALLS as PROMOTE
 from lambdas.promote.handler import promote
+from lambdas.publish_metrics.calls import CALLS as PUBLISH_METRICS
+from lambdas.publish_metrics.handler import publish_metrics
 from lambdas.roll_back.calls import CALLS as ROLL_BACK
 from lambdas.roll_back.handler import roll_back
 from lambdas.rollout.calls import CALLS as ROLLOUT
@@ -19,6 +25,7 @@ from lambdas.rollout.handler import Rollout, rollout
 from lambdas.verify.calls import CALLS as VERIFY
 from lambdas.verify.handler import Verify, verify
 from tests.flow import USE_CASE, Account, Cluster, Tools, Watch, watching
+from tests.looks import LOOK, MEASURE, PUBLISH, captured, looked, monitoring_tools, refined
 from tests.releases import alarm_event, deploy_event, failure_event, promote_event, released
 
 Run = Callable[[Account, Tools], object]
@@ -59,6 +66,22 @@ def with_a_decision(cloud: Account, tools: Tools) -> None:
     cloud.remove("artifacts/audit/2026-03-02/rolled-back-alarm-1.json")
 
 
+def with_a_look(cloud: Account, tools: Tools) -> None:
+    with_v1(cloud, tools)
+    looked(cloud)
+    captured(cloud)
+    refined(cloud)
+
+
+def with_history(cloud: Account, tools: Tools) -> None:
+    """Leave a release of a run, a roll-back, and what a laptop's registry has."""
+    with_v2(cloud, tools)
+    roll_back(alarm_event(minutes=90), tools)
+    cloud.put("artifacts/models/v1/manifest.json", {"version": "v1", "run": "200608-0123456789"})
+    cloud.put("artifacts/runs/200608-0123456789/claim.json", {"at": "2026-03-02T08:00:00Z"})
+    cloud.put(f"artifacts/registry/{USE_CASE}/v0.json", {"history": []})
+
+
 # Each function in states that make it do everything it can.
 FUNCTIONS: dict[str, tuple[tuple[Call, ...], list[tuple[Run, Run]]]] = {
     "deploy": (DEPLOY, [(with_v1, deploy_v2), (with_v2_rejected, deploy_v2), (twice_recorded, deploy_v2)]),
@@ -73,12 +96,15 @@ FUNCTIONS: dict[str, tuple[tuple[Call, ...], list[tuple[Run, Run]]]] = {
             (with_a_decision, lambda _, tools: roll_back(alarm_event(minutes=90), tools)),
         ],
     ),
+    "look_back": (LOOK_BACK, [(with_a_look, lambda *_: look_back(LOOK, monitoring_tools()))]),
+    "publish_metrics": (PUBLISH_METRICS, [(with_a_look, lambda *_: publish_metrics(PUBLISH, monitoring_tools()))]),
+    "delivery_metrics": (DELIVERY_METRICS, [(with_history, lambda *_: delivery_metrics(MEASURE, monitoring_tools()))]),
 }
 
 
-def test_every_function_of_a_release_is_here() -> None:
+def test_every_function_of_releases_and_looks_is_here() -> None:
     folder = Path(lambdas.__path__[0])
-    handlers = [path for path in folder.glob("*/handler.py") if "ReleaseTools" in path.read_text()]
+    handlers = [path for path in folder.glob("*/handler.py") if "training_tools" not in path.read_text()]
 
     assert {path.parent.name for path in handlers} == set(FUNCTIONS)
 
