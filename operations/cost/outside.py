@@ -38,7 +38,7 @@ def _jobs(scene: Scene) -> Iterator[Charge]:
     jobs, usage = scene.settings.jobs, scene.usage
     training = f"sagemaker.{jobs.training_instance}"
     trained = usage.runs * usage.training_hours_per_run
-    processed = usage.runs * usage.processing_hours_per_run
+    processed = usage.runs * usage.processing_hours_per_run + usage.looks * usage.processing_hours_per_look
     discount = scene.prices.spot_discount if jobs.spot else 0.0
     yield scene.by_use(
         f"training on {jobs.training_instance}{', spot' if jobs.spot else ''}",
@@ -52,7 +52,7 @@ def _jobs(scene: Scene) -> Iterator[Charge]:
         f"processing on {jobs.processing_instance}",
         f"sagemaker.{jobs.processing_instance}",
         processed,
-        assumption="runs × processing_hours_per_run",
+        assumption="runs × processing_hours_per_run + looks × processing_hours_per_look",
     )
     yield scene.by_use(
         "volumes of the jobs",

@@ -58,6 +58,8 @@ class Usage(Frozen):
     batch_node_hours: Amount
     runs: Amount
     training_hours_per_run: Amount
+    looks: Amount
+    processing_hours_per_look: Amount
     processing_hours_per_run: Amount
     build_minutes: Amount
     function_invocations: Amount

@@ -27,6 +27,8 @@ class LakeBucket(PlatformBucket):
             versioned=True,
             transfer_acceleration=settings.transfer_acceleration or None,
             lifecycle_rules=_lifecycle(settings),
+            # Throughput of the weekly files. Of the whole bucket it would cost a dozen metrics in every hour.
+            metrics=[s3.BucketMetrics(id=RAW, prefix=f"{RAW}/")],
         )
         # The construct's own option would bring a Lambda to set what CloudFormation sets by itself.
         cast(

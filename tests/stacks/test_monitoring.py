@@ -8,7 +8,7 @@ import pytest
 
 from config.settings import load_environment
 from tests.stacks.assembly import ENVIRONMENTS, environment
-from tests.stacks.policies import Account, allows
+from tests.stacks.policies import ACCOUNT, REGION, Account, allows
 
 environments = pytest.mark.parametrize("name", ENVIRONMENTS)
 
@@ -38,12 +38,27 @@ def test_nothing_is_published_without_tls(name: str) -> None:
 
 
 @environments
-def test_budgets_of_this_account_and_nobody_else_outside_publish(name: str) -> None:
-    (allowed,) = (statement for statement in topic_statements(name) if statement["Effect"] == "Allow")
+def test_budgets_and_alarms_of_this_account_and_nobody_else_outside_publish(name: str) -> None:
+    allowed = [statement for statement in topic_statements(name) if statement["Effect"] == "Allow"]
 
-    assert allowed["Principal"] == {"Service": "budgets.amazonaws.com"}
-    assert allowed["Action"] == "sns:Publish"
-    assert allowed["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+    assert {each["Principal"]["Service"] for each in allowed} == {"budgets.amazonaws.com", "cloudwatch.amazonaws.com"}
+    for each in allowed:
+        assert each["Action"] == "sns:Publish"
+        assert each["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+
+
+@environments
+def test_alarms_of_this_environment_alone_publish(name: str) -> None:
+    (policy,) = Account(environment(name)).properties("AWS::SNS::TopicPolicy", component="monitoring").values()
+    (statement,) = (each for each in policy["PolicyDocument"]["Statement"] if each["Sid"] == "Alarms")
+
+    def publishes(alarm: str) -> bool:
+        source = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{alarm}"
+        given = {"aws__SourceAccount": ACCOUNT, "aws__SourceArn": source}
+        return allows([statement], "sns:Publish", statement["Resource"], **given)
+
+    assert publishes(f"mlops-{name}-latency-high")
+    assert not publishes("mlops-other-latency-high")
 
 
 @environments

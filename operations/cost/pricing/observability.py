@@ -8,6 +8,7 @@ from operations.cost.scene import Scene
 from operations.synthesis import text_of
 
 DAYS_PER_MONTH = 30
+FREE_DASHBOARDS = 3
 # A start and a stop on each working day.
 SCHEDULE_RUNS = 22
 # What a log group's names tell of its use; the first that is found counts.
@@ -49,9 +50,10 @@ def _role(names: str) -> str:
 
 
 @prices("AWS::CloudWatch::Alarm")
-def alarm(_: str, __: Properties, scene: Scene) -> Iterator[Charge]:
-    """An alarm on one metric."""
-    yield scene.charge("alarm", "cloudwatch.alarm", 1)
+def alarm(_: str, properties: Properties, scene: Scene) -> Iterator[Charge]:
+    """An alarm, by the metrics that it looks at; an expression over them is free."""
+    looked_at = sum("MetricStat" in each for each in properties.get("Metrics", []))
+    yield scene.charge("metrics that the alarm looks at", "cloudwatch.alarm", looked_at or 1)
 
 
 @prices("AWS::CloudWatch::CompositeAlarm")
@@ -62,8 +64,14 @@ def composite_alarm(_: str, __: Properties, scene: Scene) -> Iterator[Charge]:
 
 @prices("AWS::CloudWatch::Dashboard")
 def dashboard(_: str, __: Properties, scene: Scene) -> Iterator[Charge]:
-    """A dashboard."""
-    yield scene.charge("dashboard", "cloudwatch.dashboard", 1)
+    """A dashboard; three are free in every account, and not only in its first year."""
+    count = scene.count("AWS::CloudWatch::Dashboard")
+    yield scene.charge(
+        "dashboard",
+        "cloudwatch.dashboard",
+        max(count - FREE_DASHBOARDS, 0) / count,
+        assumption=f"{FREE_DASHBOARDS} of an account are free",
+    )
 
 
 @prices("AWS::SNS::Topic")

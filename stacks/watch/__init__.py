@@ -1,0 +1,1 @@
+"""What is watched: alarms with their reasons, and the dashboard. No construct is made here."""
