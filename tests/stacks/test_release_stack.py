@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from config.names import ALARM_SETTLE_SECONDS
+from config.names import ALARM_SERVICE, ALARM_SETTLE_SECONDS
 from lambdas.common.calls import API_KEY, CLUSTER, PACKAGES, Call
 from lambdas.deploy.calls import CALLS as DEPLOY
 from lambdas.promote.calls import CALLS as PROMOTE
@@ -15,6 +15,7 @@ from lambdas.roll_back.calls import CALLS as ROLL_BACK
 from lambdas.rollout.calls import CALLS as ROLLOUT
 from lambdas.verify.calls import CALLS as VERIFY
 from tests.stacks.assembly import ENVIRONMENTS, environment
+from tests.stacks.definitions import definition
 from tests.stacks.policies import ACCOUNT, REGION, Account, Statement, allows, as_list
 
 LAKE = f"arn:aws:s3:::mlops-dev-lake-{ACCOUNT}-{REGION}"
@@ -248,3 +249,28 @@ def test_a_rule_may_start_its_machine_and_nothing_else(id_: str) -> None:
     assert as_list(statement["Action"]) == ["states:StartExecution"]
     assert len(as_list(statement["Resource"])) == 1
     assert "*" not in as_list(statement["Resource"])[0]
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_the_alarms_that_are_watched_exist_and_settle_in_the_time_that_is_given_them(name: str) -> None:
+    own = Account(environment(name))
+    composites = {
+        each["AlarmName"]: each["AlarmRule"]
+        for each in own.properties("AWS::CloudWatch::CompositeAlarm", component="monitoring").values()
+    }
+    watched = definition("release", name)["States"]["Read the alarms"]["Arguments"]["AlarmNames"]
+    windows = [
+        _window(each)
+        for each in own.properties("AWS::CloudWatch::Alarm", component="monitoring").values()
+        if each["AlarmName"] in composites[f"mlops-{name}-{ALARM_SERVICE}"]
+    ]
+
+    assert set(watched) <= set(composites)
+    assert windows, "the alarms on the service are found"
+    assert max(windows) <= ALARM_SETTLE_SECONDS
+
+
+def _window(alarm: dict[str, Any]) -> int:
+    """The seconds that an alarm looks back."""
+    periods = [alarm.get("Period"), *(each.get("MetricStat", {}).get("Period") for each in alarm.get("Metrics", []))]
+    return max(each for each in periods if each) * int(alarm["EvaluationPeriods"])
