@@ -7,6 +7,7 @@ import re
 import signal
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -272,3 +273,27 @@ def test_no_call_holds_more_than_firehose_takes(aws: Emulator) -> None:
     assert max(calls.sizes) <= 500
     assert max(calls.bytes) <= 4 * 1024 * 1024
     assert sum(calls.sizes) == 1_109
+
+
+# ---- records ------------------------------------------------------------------------------------------------
+
+
+def test_delivery_figures_are_read_from_a_lake_in_s3(aws: Emulator, tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    files = {
+        f"artifacts/audit/{now:%Y-%m-%d}/released-one.json": {
+            "at": now.isoformat(),
+            "outcome": "promoted",
+            "to_version": "v1",
+        },
+        "artifacts/models/v1/manifest.json": {"run": "200608-0123456789"},
+        "artifacts/runs/200608-0123456789/claim.json": {"at": (now - timedelta(hours=3)).isoformat()},
+    }
+    for key, content in files.items():
+        aws.client("s3").put_object(Bucket="lake", Key=f"delivered/{key}", Body=json.dumps(content).encode())
+
+    done = mlops("kpi", "--lake", "s3://lake/delivered", "--days", "2", "--json", tmp_path / "kpi.json")
+
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "kpi.json").read_text())
+    assert (found["deployments"], found["failed"], found["mean_lead_time_hours"]) == (1, 0, pytest.approx(3))

@@ -11,6 +11,7 @@ import pytest
 from config.names import (
     ALARM_MODEL,
     ALARM_SERVICE,
+    ALARM_SETTLE_SECONDS,
     DELIVERY_METRICS,
     MODEL_METRICS,
     SERVICE_METRICS,
@@ -180,6 +181,13 @@ def test_a_model_alarm_is_silent_while_the_service_is_degraded() -> None:
     assert model["ActionsSuppressorExtensionPeriod"] > 0
     assert "ActionsSuppressor" not in composites()[ALARM_SERVICE]
     assert set(composites()) == {ALARM_MODEL, ALARM_SERVICE}
+
+
+def test_an_alarm_of_the_service_has_forgotten_a_version_when_the_next_one_is_judged() -> None:
+    for name in re.findall(r'"mlops-dev-([\w-]+)"', composites()[ALARM_SERVICE]["AlarmRule"]):
+        alarm = alarms()[name]
+        (period,) = {each["MetricStat"]["Period"] for each in alarm["Metrics"] if "MetricStat" in each}
+        assert period * alarm["EvaluationPeriods"] <= ALARM_SETTLE_SECONDS, name
 
 
 def test_drift_takes_nothing_back() -> None:
