@@ -116,6 +116,14 @@ def test_a_version_released_again_after_it_was_taken_back_counts_twice() -> None
     assert [each.failed for each in lake.found()] == [True, False]
 
 
+def test_one_taken_back_again_on_its_way_back_is_another_failed_deployment() -> None:
+    lake = Records()
+    lake.promoted("v1", days_ago=9)
+    lake.taken_back("v1", days_ago=8)
+    lake.taken_back("v1", days_ago=2)
+    assert [each.failed for each in lake.found()] == [True, True]
+
+
 def test_only_what_is_within_the_days_counts() -> None:
     lake = Records()
     lake.promoted("v1", days_ago=7.01)
