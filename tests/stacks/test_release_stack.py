@@ -273,4 +273,4 @@ def test_the_alarms_that_are_watched_exist_and_settle_in_the_time_that_is_given_
 def _window(alarm: dict[str, Any]) -> int:
     """The seconds that an alarm looks back."""
     periods = [alarm.get("Period"), *(each.get("MetricStat", {}).get("Period") for each in alarm.get("Metrics", []))]
-    return max(each for each in periods if each) * int(alarm["EvaluationPeriods"])
+    return max(int(each) for each in periods if each) * int(alarm["EvaluationPeriods"])
