@@ -126,7 +126,14 @@ def test_the_deployer_changes_one_deployment_and_nothing_else(environment: str) 
     assert [(rule["resources"], rule["resourceNames"], rule["verbs"]) for rule in writing] == [
         (["deployments"], [names.INFERENCE_DEPLOYMENT], ["get", "patch"])
     ]
-    assert {resource for rule in rules for resource in rule["resources"]} == {"deployments", "replicasets", "pods"}
+    reading = {resource: rule.get("resourceNames") for rule in rules for resource in rule["resources"]}
+    assert reading == {
+        "deployments": [names.INFERENCE_DEPLOYMENT],
+        "replicasets": None,
+        "pods": None,
+        # A release's descriptor says how the service scales.
+        "horizontalpodautoscalers": [names.INFERENCE_DEPLOYMENT],
+    }
 
 
 @EVERY_OVERLAY
