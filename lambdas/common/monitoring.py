@@ -3,16 +3,16 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import cache, cached_property
+from functools import cache
 from typing import Any, Final
 
 from botocore.session import get_session
 
 from config.names import ARTIFACTS, ENVIRONMENT_DIMENSION, MONITORING
-from lambdas.common.ledger import LedgerStore
 from lambdas.common.objects import Objects
 from lambdas.common.runtime import Clients
 from lambdas.common.settings import Name, Settings
+from lambdas.common.tools import LakeTools
 
 LOOKS: Final = f"{ARTIFACTS}/{MONITORING}"
 # CloudWatch takes 1,000 of them and 1 MB at a time.
@@ -25,22 +25,8 @@ class MonitoringSettings(Settings):
     environment: Name
 
 
-class MonitoringTools:
-    """The lake's objects, the ledger and CloudWatch; nothing is called before it is used."""
-
-    def __init__(self, settings: MonitoringSettings, clients: Clients) -> None:
-        self.settings = settings
-        self.clients = clients
-
-    @cached_property
-    def objects(self) -> Objects:
-        """The lake's objects."""
-        return Objects(self.clients.of("s3"), self.settings.bucket)
-
-    @cached_property
-    def ledgers(self) -> LedgerStore:
-        """The ledger of the use case."""
-        return LedgerStore(self.objects, self.settings.use_case)
+class MonitoringTools(LakeTools[MonitoringSettings]):
+    """Besides what every function has: CloudWatch."""
 
     def datum(
         self, name: str, value: float, *, unit: str, at: datetime, dimensions: Mapping[str, str] | None = None

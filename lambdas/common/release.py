@@ -9,16 +9,14 @@ import urllib3
 from botocore.session import get_session
 
 from config.names import RELEASED
-from lambdas.common.audit import Audit
 from lambdas.common.deployment import InferenceDeployment
 from lambdas.common.descriptors import Descriptors
 from lambdas.common.eks import endpoint_of, token_for
 from lambdas.common.kubernetes import Http, Kubernetes
-from lambdas.common.ledger import LedgerStore
-from lambdas.common.objects import Objects
 from lambdas.common.packages import Packages
 from lambdas.common.runtime import Clients
 from lambdas.common.settings import ReleaseSettings
+from lambdas.common.tools import LakeTools
 
 # Audit records of a release: that it is to be, and what came of it. One that fails has that of its roll-back instead.
 DECISION: Final = "release"
@@ -26,27 +24,8 @@ OUTCOME: Final = RELEASED
 _POD_SECONDS = 5.0
 
 
-class ReleaseTools:
-    """The ledger, the audit records, the packages and the cluster; nothing is called before it is used."""
-
-    def __init__(self, settings: ReleaseSettings, clients: Clients) -> None:
-        self.settings = settings
-        self.clients = clients
-
-    @cached_property
-    def objects(self) -> Objects:
-        """The lake's objects."""
-        return Objects(self.clients.of("s3"), self.settings.bucket)
-
-    @cached_property
-    def ledgers(self) -> LedgerStore:
-        """The ledger of the use case."""
-        return LedgerStore(self.objects, self.settings.use_case)
-
-    @cached_property
-    def audit(self) -> Audit:
-        """The audit records."""
-        return Audit(self.objects)
+class ReleaseTools(LakeTools[ReleaseSettings]):
+    """Besides what every function has: descriptors, packages and the cluster."""
 
     @cached_property
     def descriptors(self) -> Descriptors:

@@ -1,5 +1,6 @@
 """Runs of the training in the lake: what a run is made of, who owns it, and where its results are."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Final
@@ -13,6 +14,7 @@ from lambdas.common.objects import Objects
 Run = Annotated[str, Field(pattern=r"^[0-9]{6}-[0-9a-f]{10}$")]
 ExecutionArn = Annotated[str, Field(pattern=r"^arn:[\w-]+:states:[\w-]+:\d{12}:execution:[\w-]+:[\w-]+$")]
 EVALUATION: Final = "evaluation"
+_FIGURES: Final = ("accuracy", "macro_f1", "class_precision_minimum")
 
 
 class RawObject(Frozen):
@@ -81,3 +83,13 @@ class RunFolder:
     def read_evaluation(self) -> dict[str, Any]:
         """Return evaluation.json as the evaluation job left it."""
         return self.objects.get(f"{self.place}/{EVALUATION}/evaluation.json")
+
+
+def winner_of(evaluation: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what evaluation.json says of the best candidate."""
+    return next(dict(each) for each in evaluation["candidates"] if each["name"] == evaluation["winner"])
+
+
+def figures_of(candidate: Mapping[str, Any]) -> dict[str, float]:
+    """Return the figures of a candidate that the gate and the registry show."""
+    return {name: float(candidate["holdout"][name]["value"]) for name in _FIGURES}

@@ -1,17 +1,15 @@
 """What the functions of a training work with, connected once per process."""
 
 import os
-from functools import cache, cached_property
+from functools import cache
 from typing import Annotated
 
 from botocore.session import get_session
 from pydantic import Field
 
-from lambdas.common.audit import Audit
-from lambdas.common.ledger import LedgerStore
-from lambdas.common.objects import Objects
 from lambdas.common.runtime import Clients
 from lambdas.common.settings import Name, Settings
+from lambdas.common.tools import LakeTools
 
 
 class TrainingSettings(Settings):
@@ -26,27 +24,8 @@ class TrainingSettings(Settings):
     approval: Annotated[str, Field(pattern="^(gate|person)$")]
 
 
-class TrainingTools:
-    """The lake's objects, the ledger and the audit records; nothing is called before it is used."""
-
-    def __init__(self, settings: TrainingSettings, clients: Clients) -> None:
-        self.settings = settings
-        self.clients = clients
-
-    @cached_property
-    def objects(self) -> Objects:
-        """The lake's objects."""
-        return Objects(self.clients.of("s3"), self.settings.bucket)
-
-    @cached_property
-    def ledgers(self) -> LedgerStore:
-        """The ledger of the use case."""
-        return LedgerStore(self.objects, self.settings.use_case)
-
-    @cached_property
-    def audit(self) -> Audit:
-        """The audit records."""
-        return Audit(self.objects)
+class TrainingTools(LakeTools[TrainingSettings]):
+    """What every function has."""
 
 
 @cache

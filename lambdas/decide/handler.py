@@ -5,14 +5,13 @@ from pydantic import AwareDatetime
 from config.names import ModelStatus
 from lambdas.common.audit import Record
 from lambdas.common.events import Frozen
-from lambdas.common.runs import Run, RunFolder
+from lambdas.common.runs import Run, RunFolder, figures_of, winner_of
 from lambdas.common.runtime import handler_of
 from lambdas.common.training import TrainingTools, training_tools
 
 DECISION = "gate"
 # What a record and a message may hold.
 _LONGEST_REASON = 1_900
-_FIGURES = ("accuracy", "macro_f1", "class_precision_minimum")
 
 
 class Decide(Frozen):
@@ -39,9 +38,8 @@ class Decision(Frozen):
 def decide(event: Decide, tools: TrainingTools) -> Decision:
     """Return and record the decision."""
     evaluation = RunFolder(tools.objects, event.run).read_evaluation()
-    gate, winner = evaluation["decision"], evaluation["winner"]
-    judged = next(each for each in evaluation["candidates"] if each["name"] == winner)
-    figures = {name: float(judged["holdout"][name]["value"]) for name in _FIGURES}
+    gate, judged = evaluation["decision"], winner_of(evaluation)
+    winner, figures = judged["name"], figures_of(judged)
     accepted = bool(gate["accepted"])
     by_hand = accepted and tools.settings.approval == "person"
     decision = Decision(

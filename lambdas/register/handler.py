@@ -14,7 +14,7 @@ from pydantic import AwareDatetime
 from config.names import ARTIFACTS, MANIFEST, MODELS, REGISTRY, ModelStatus
 from lambdas.common.errors import FlowError
 from lambdas.common.events import Frozen, Text, Version
-from lambdas.common.runs import EVALUATION, Run, RunFolder
+from lambdas.common.runs import EVALUATION, Run, RunFolder, figures_of, winner_of
 from lambdas.common.runtime import handler_of
 from lambdas.common.training import TrainingTools, training_tools
 
@@ -52,10 +52,13 @@ def register(event: Register, tools: TrainingTools) -> Registered:
     """
     folder = RunFolder(tools.objects, event.run)
     archive = _archive(folder, event, tools)
+    evaluation = folder.read_evaluation()
+    figures = figures_of(winner_of(evaluation))
     place = f"{ARTIFACTS}/{MODELS}/{event.version}"
     if tools.objects.read(f"{place}/{MANIFEST}") is None:
-        _publish(folder, event, archive, place, tools)
-    package = _package(folder, event, archive, tools)
+        facts = {"run": event.run, "metrics": figures, "lineage": evaluation["lineage"]}
+        _publish(folder, event, archive, place, tools, facts=facts)
+    package = _package(folder, event, archive, tools, figures=figures)
     record = {
         "version": event.version,
         "use_case": tools.settings.use_case,
@@ -63,7 +66,7 @@ def register(event: Register, tools: TrainingTools) -> Registered:
         "run": event.run,
         "status": str(event.status),
         "package": package,
-        "metrics": _metrics(folder.read_evaluation()),
+        "metrics": figures,
         "history": [{"status": str(event.status), "by": "gate", "reason": event.reason, "at": event.at.isoformat()}],
     }
     tools.objects.create(f"{ARTIFACTS}/{REGISTRY}/{tools.settings.use_case}/{event.version}.json", record)
@@ -83,7 +86,9 @@ def _archive(folder: RunFolder, event: Register, tools: TrainingTools) -> str:
     return str(found[-1])
 
 
-def _publish(folder: RunFolder, event: Register, archive: str, place: str, tools: TrainingTools) -> None:
+def _publish(
+    folder: RunFolder, event: Register, archive: str, place: str, tools: TrainingTools, *, facts: dict[str, Any]
+) -> None:
     """Write the bundle's files and what the evaluation adds, then the manifest that names them all."""
     s3, bucket = tools.clients.of("s3"), tools.settings.bucket
     files: dict[str, str] = {}
@@ -107,9 +112,7 @@ def _publish(folder: RunFolder, event: Register, archive: str, place: str, tools
             raise FlowError(f"{source}: the evaluation has not left it")
         files[name] = hashlib.sha256(stored.body).hexdigest()
         s3.put_object(Bucket=bucket, Key=f"{place}/{name}", Body=stored.body)
-    evaluation = folder.read_evaluation()
-    facts = {"run": event.run, "metrics": _metrics(evaluation), "lineage": evaluation["lineage"], "files": files}
-    tools.objects.create(f"{place}/{MANIFEST}", {**manifest, **facts})
+    tools.objects.create(f"{place}/{MANIFEST}", {**manifest, **facts, "files": files})
 
 
 def _member(contents: tarfile.TarFile, name: str) -> bytes:
@@ -122,7 +125,9 @@ def _member(contents: tarfile.TarFile, name: str) -> bytes:
     raise FlowError(f"the candidate's archive has no {name}")
 
 
-def _package(folder: RunFolder, event: Register, archive: str, tools: TrainingTools) -> str:
+def _package(
+    folder: RunFolder, event: Register, archive: str, tools: TrainingTools, *, figures: dict[str, float]
+) -> str:
     """Return the ARN of the version's package, made now unless there is one."""
     sagemaker, settings = tools.clients.of("sagemaker"), tools.settings
     description = f"{event.version} of run {event.run}"
@@ -159,16 +164,10 @@ def _package(folder: RunFolder, event: Register, archive: str, tools: TrainingTo
             "run": event.run,
             "candidate": event.candidate,
             "bundle": f"{ARTIFACTS}/{MODELS}/{event.version}",
-            **{name: f"{value:.6f}" for name, value in _metrics(folder.read_evaluation()).items()},
+            **{name: f"{value:.6f}" for name, value in figures.items()},
         },
     )
     return str(answer["ModelPackageArn"])
-
-
-def _metrics(evaluation: dict[str, Any]) -> dict[str, float]:
-    """Return the figures of the winner that a registry shows."""
-    judged = next(each for each in evaluation["candidates"] if each["name"] == evaluation["winner"])
-    return {name: judged["holdout"][name]["value"] for name in ("accuracy", "macro_f1", "class_precision_minimum")}
 
 
 handler = handler_of("register", Register, register, training_tools)
