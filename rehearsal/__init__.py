@@ -1,0 +1,1 @@
+"""The whole platform on one machine: AWS emulated, the templates deployed, the flow played and looked at."""

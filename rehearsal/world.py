@@ -1,0 +1,92 @@
+"""Where a rehearsal takes place: its folder, and how AWS is reached from it."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+import boto3
+from botocore.config import Config
+
+from ml.files import write_json
+
+ACCOUNT: Final = "000000000000"
+REGION: Final = "ap-southeast-1"
+# The registry of images that mean: the commands of this environment.
+REGISTRY: Final = "rehearsal.local"
+_FILE: Final = "world.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """The emulated AWS: its address and certificate, and an administrator's credentials.
+
+    ``folder`` is the rehearsal's output: everything that a process writes goes below it. ``speed`` is by what waits,
+    periods and buckets are divided.
+    """
+
+    folder: Path
+    endpoint: str
+    authority: Path
+    access_key: str
+    secret_key: str
+    speed: float = 12.0
+    account: str = ACCOUNT
+    region: str = REGION
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables by which a subprocess finds AWS, as the administrator."""
+        return {
+            **self.place,
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+        }
+
+    @property
+    def place(self) -> dict[str, str]:
+        """The same without credentials."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_CA_BUNDLE": str(self.authority),
+            "SSL_CERT_FILE": str(self.authority),
+            "NODE_EXTRA_CA_CERTS": str(self.authority),
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def client(self, service: str) -> Any:
+        """Return the administrator's client of a service, by boto3's name of it."""
+        return boto3.client(
+            service,
+            endpoint_url=self.endpoint,
+            verify=str(self.authority),
+            region_name=self.region,
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+            config=Config(retries={"mode": "standard", "total_max_attempts": 4}),
+        )
+
+    def save(self) -> None:
+        """Write ``world.json`` into the folder, for whoever else comes to look."""
+        write_json(self.folder / _FILE, {key: str(value) for key, value in asdict(self).items()})
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what ``save`` wrote."""
+        kept = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+        return cls(
+            **{
+                **kept,
+                "folder": Path(kept["folder"]),
+                "authority": Path(kept["authority"]),
+                "speed": float(kept["speed"]),
+            }
+        )
+
+
+def inherited() -> dict[str, str]:
+    """Return this process's variables without any that would lead a subprocess to a real AWS."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
