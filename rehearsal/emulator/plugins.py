@@ -1,0 +1,15 @@
+"""What is added to the emulator: each module's ``install`` is called once, before the first request."""
+
+import importlib
+from typing import Final
+
+from rehearsal.emulator.settings import Settings
+
+# In this order.
+PLUGINS: Final[tuple[str, ...]] = ()
+
+
+def install_all(settings: Settings) -> None:
+    """Install every plug-in."""
+    for name in PLUGINS:
+        importlib.import_module(f"rehearsal.emulator.{name}").install(settings)

@@ -1,0 +1,23 @@
+"""What the emulator is told when it starts."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Where the emulator listens and writes, and how it stands for AWS.
+
+    ``image_registry`` names images that are commands of this environment: a container of ``<registry>/anything:tag``
+    is ``program`` run with the container's arguments. ``cluster`` is the file in which the cluster's process says where
+    it listens and by which authority it is known (``url``, ``authority``: PEM text); it may come later.
+    """
+
+    folder: Path
+    port: int
+    account: str
+    region: str
+    speed: float
+    image_registry: str
+    program: Path
+    cluster: Path
