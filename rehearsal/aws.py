@@ -1,0 +1,45 @@
+"""The emulated AWS, from the side of whoever starts it."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from rehearsal.processes import running
+from rehearsal.world import ACCOUNT, REGION, REGISTRY, World, inherited
+
+ROOT: Final = Path(__file__).parents[1]
+NODE_MODULES: Final = ROOT / "node_modules"
+
+
+@contextmanager
+def emulated(folder: Path, *, speed: float = 12.0, cluster_file: Path | None = None) -> Iterator[World]:
+    """Run the emulator inside the block; everything it writes goes below ``folder``/aws, its log into ``aws.log``.
+
+    Raises:
+        RehearsalError: it did not start.
+
+    """
+    folder = folder.resolve()
+    place = folder / "aws"
+    place.mkdir(parents=True, exist_ok=True)
+    options = {
+        "--folder": place,
+        "--speed": speed,
+        "--account": ACCOUNT,
+        "--region": REGION,
+        "--image-registry": REGISTRY,
+        "--program": Path(sys.executable).with_name("mlops"),
+        "--cluster": cluster_file or folder / "cluster.json",
+        "--node-modules": NODE_MODULES,
+    }
+    command = [sys.executable, "-m", "rehearsal.emulator", *(str(part) for pair in options.items() for part in pair)]
+    environment = {**inherited(), "PYTHONPATH": str(ROOT)}
+    ready = place / "ready.json"
+    with running(command, log=folder / "aws.log", environment=environment, ready=ready):
+        said = json.loads(ready.read_text(encoding="utf-8"))
+        world = World(folder=folder, speed=speed, **{**said, "authority": Path(said["authority"])})
+        world.save()
+        yield world
