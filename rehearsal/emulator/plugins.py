@@ -6,7 +6,7 @@ from typing import Final
 from rehearsal.emulator.settings import Settings
 
 # In this order.
-PLUGINS: Final[tuple[str, ...]] = ("identities",)
+PLUGINS: Final[tuple[str, ...]] = ("clock",)
 
 
 def install_all(settings: Settings) -> None:
