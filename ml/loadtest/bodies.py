@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -38,7 +39,7 @@ def sample_baskets(*, seed: int) -> Bodies:
         (file,) = generate_weeks(weeks=1, baskets_per_week=_BASKETS, seed=seed, output=Path(folder), label=False)
         with file.open(newline="", encoding="utf-8") as stream:
             rows = sorted(csv.DictReader(stream), key=lambda row: row["BASKET_ID"])
-    baskets = [_basket(list(lines)) for _, lines in groupby(rows, key=lambda row: row["BASKET_ID"])]
+    baskets = [basket_of(list(lines)) for _, lines in groupby(rows, key=lambda row: row["BASKET_ID"])]
     rests = [json.dumps(basket, separators=(",", ":")).encode()[1:] for basket in baskets]
     return lambda number: b'{"basket_id":%d,%b' % (_FIRST_ID + number, rests[number % len(rests)])
 
@@ -68,7 +69,8 @@ def bodies_from(file: Path) -> tuple[Bodies, str]:
     return (lambda number: lines[number % len(lines)]), CSV if file.suffix == ".csv" else JSON
 
 
-def _basket(rows: list[dict[str, str]]) -> dict[str, Any]:
+def basket_of(rows: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+    """Return the basket of a weekly file's rows in the shape of ``POST /predict``, without an id."""
     first = rows[0]
     basket: dict[str, Any] = {
         "shop_hour": int(first["SHOP_HOUR"]),
@@ -77,10 +79,14 @@ def _basket(rows: list[dict[str, str]]) -> dict[str, Any]:
         "store_format": first["STORE_FORMAT"],
         "store_region": first["STORE_REGION"],
     }
-    basket |= {name: first[name] for name in ("seg_1", "seg_2") if first[name]}
+    basket |= {name: first[name] for name in ("seg_1", "seg_2") if first.get(name)}
     codes = ("PROD_CODE", "PROD_CODE_10", "PROD_CODE_20", "PROD_CODE_30", "PROD_CODE_40")
     basket["lines"] = [
-        {"quantity": int(row["QUANTITY"]), "spend": float(row["SPEND"]), **{code.lower(): row[code] for code in codes}}
+        {
+            "quantity": int(row["QUANTITY"]),
+            "spend": float(row["SPEND"]),
+            **{code.lower(): row[code] for code in codes if row.get(code)},
+        }
         for row in rows
     ]
     return basket

@@ -1,0 +1,80 @@
+"""The whole story in order, and how it is played."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ml.errors import SettingsError
+from ml.progress import say
+from rehearsal.processes import RehearsalError
+from rehearsal.story.act import Act, Programme
+from rehearsal.story.alarms import ERRORS, LATENCY, QUALITY
+from rehearsal.story.arrivals import BAD_FILE, BETTER_DATA, FIRST_DATA, WEAK_CANDIDATE
+from rehearsal.story.releases import NEVER_READY, PERSON
+from rehearsal.story.stage import Stage
+
+# After a roll-back alarms settle for a quarter of an hour, unless another version is promoted: so a person's choice
+# comes before the alarm about quality, and the two about the service are raised while their version bakes.
+ACTS: Final[tuple[Act, ...]] = (
+    FIRST_DATA,
+    BETTER_DATA,
+    BAD_FILE,
+    WEAK_CANDIDATE,
+    NEVER_READY,
+    PERSON,
+    QUALITY,
+    LATENCY,
+    ERRORS,
+)
+# What the test suite plays.
+SHORT: Final = ("first-data", "bad-file", "failing-version")
+
+
+def chosen(names: Sequence[str]) -> tuple[Act, ...]:
+    """Return the named acts with all that has to be played before them, in order; all where none is named.
+
+    Raises:
+        SettingsError: there is no such act.
+
+    """
+    known = {act.name: act for act in ACTS}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise SettingsError(f"acts: there is no {unknown[0]}; choose among {', '.join(known)}")
+    wanted: set[str] = set()
+
+    def want(name: str) -> None:
+        wanted.add(name)
+        for each in known[name].after:
+            want(each)
+
+    for name in names or known:
+        want(name)
+    return tuple(act for act in ACTS if act.name in wanted)
+
+
+def perform(stage: Stage, acts: Iterable[Act], programme: Programme, *, between: Callable[[], None]) -> None:
+    """Play ``acts``; one that fails ends the story. ``between`` is called after each, for who looks on."""
+    for act in acts:
+        say(f"▸ {act.title}")
+        programme.begin(act)
+        began = time.monotonic()
+
+        def noted(words: str, act: Act = act) -> None:
+            say(f"  {words}")
+            programme.note(act, words)
+
+        try:
+            # What was told before is no part of this act.
+            list(stage.messages())
+            act.play(replace(stage, noted=noted))
+        except (RehearsalError, ClientError, BotoCoreError, OSError) as error:
+            programme.end(act, problem=f"{type(error).__name__}: {error}")
+            say(f"  failed after {time.monotonic() - began:.0f} s: {error}")
+            raise
+        programme.end(act, problem=None)
+        say(f"  done in {time.monotonic() - began:.0f} s")
+        between()

@@ -1,0 +1,284 @@
+"""What acts do things with, all of it by AWS's own API and the service's: upload, ask, approve, wait and look."""
+
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from config.names import (
+    API_KEY_HEADER,
+    ARTIFACTS,
+    LAKE,
+    MODEL_GROUP,
+    MODELS,
+    RELEASE,
+    TRAINING,
+    ModelStatus,
+)
+from config.settings import EnvironmentSettings
+from ml.loadtest.bodies import basket_of
+from ml.progress import say
+from rehearsal.story.act import UnmetExpectationError
+from rehearsal.story.bundles import Bundles
+from rehearsal.story.lake import Lake
+from rehearsal.story.weeks import Row, Weeks
+from rehearsal.world import REGISTRY as REGISTRY_OF_IMAGES
+from rehearsal.world import World
+
+USE_CASE: Final = "price_sensitivity"
+_POLL_SECONDS: Final = 0.25
+_T = TypeVar("_T")
+_RUNNING: Final = "RUNNING"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """The world in which the acts play, and what they do and look at in it.
+
+    ``service`` is the load balancer's address. ``noted`` is told what was seen.
+    """
+
+    world: World
+    settings: EnvironmentSettings
+    service: str
+    weeks: Weeks
+    noted: Callable[[str], None] = say
+    clients: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def lake(self) -> Lake:
+        """The lake."""
+        bucket = f"{self.settings.name(LAKE)}-{self.world.account}-{self.world.region}"
+        return Lake(self.client("s3"), bucket)
+
+    @cached_property
+    def bundles(self) -> Bundles:
+        """The lake's models."""
+        return Bundles(self.lake, self.world.folder / "made")
+
+    @property
+    def champion(self) -> str | None:
+        """The version that serves."""
+        return self.lake.champion
+
+    def client(self, service: str) -> Any:
+        """Return the administrator's client of a service."""
+        return self.clients.setdefault(service, self.world.client(service))
+
+    # ---- waiting and expecting
+
+    def until(self, what: str, look: Callable[[], _T | None], *, seconds: float = 120.0) -> _T:
+        """Return what ``look`` returns as soon as that is something.
+
+        Raises:
+            UnmetExpectationError: it never is within ``seconds``.
+
+        """
+        end = time.monotonic() + seconds
+        while True:
+            found = look()
+            if found:
+                return found
+            if time.monotonic() > end:
+                raise UnmetExpectationError(f"{what}: not within {seconds:g} seconds")
+            time.sleep(_POLL_SECONDS)
+
+    def expect(self, holds: object, words: str) -> None:
+        """Note ``words`` where they hold.
+
+        Raises:
+            UnmetExpectationError: they do not.
+
+        """
+        if not holds:
+            raise UnmetExpectationError(f"expected: {words}")
+        self.noted(words)
+
+    def uploaded(self, *files: Path) -> datetime:
+        """Put weekly files below raw/, as a person or another system does; return when that began."""
+        self.noted(f"uploads {', '.join(file.name for file in files)}")
+        return self.lake.upload(*files)
+
+    # ---- state machines
+
+    def machine(self, component: str) -> str:
+        """Return a state machine's ARN."""
+        world = self.world
+        return f"arn:aws:states:{world.region}:{world.account}:stateMachine:{self.settings.name(component)}"
+
+    def executions(self, component: str, *, since: datetime) -> list[dict[str, Any]]:
+        """Return a machine's executions that began after ``since``, the oldest first."""
+        pages = self.client("stepfunctions").get_paginator("list_executions")
+        listed = pages.paginate(stateMachineArn=self.machine(component))
+        found = [each for page in listed for each in page["executions"] if each["startDate"] >= since]
+        return sorted(found, key=lambda each: each["startDate"])
+
+    def ended(self, component: str, *, since: datetime, seconds: float = 180.0) -> list[dict[str, Any]]:
+        """Wait until a machine's executions since then have ended, one at least; return them."""
+
+        def look() -> list[dict[str, Any]] | None:
+            found = self.executions(component, since=since)
+            return found if found and all(each["status"] != _RUNNING for each in found) else None
+
+        return self.until(f"{self.settings.name(component)} ends", look, seconds=seconds)
+
+    def why(self, execution: Mapping[str, Any]) -> str:
+        """Return how an execution ended, in its own words."""
+        found = self.client("stepfunctions").describe_execution(executionArn=execution["executionArn"])
+        return f"{found['status']} {found.get('error', '')}: {found.get('cause', '')}"
+
+    def trained(self, *, since: datetime) -> dict[str, Any]:
+        """Wait until trainings since then have ended well; return the outcome of the one that did the work."""
+        executions = self.ended(TRAINING, since=since)
+        failed = [self.why(each) for each in executions if each["status"] != "SUCCEEDED"]
+        if failed:
+            raise UnmetExpectationError(f"a training failed: {failed[0]}")
+        outcomes = self.lake.outcomes(since=since)
+        if len(outcomes) != 1:
+            raise UnmetExpectationError(
+                f"{len(outcomes)} runs have an outcome, of {len(executions)} executions; expected 1"
+            )
+        self.noted(f"{len(executions)} executions began, one did the work: run {outcomes[0]['run']}")
+        return outcomes[0]
+
+    def released(self, *, since: datetime, version: str) -> None:
+        """Wait until the release that began since then has ended with ``version`` as the champion."""
+        executions = self.ended(RELEASE, since=since)
+        if self.champion != version:
+            raise UnmetExpectationError(f"{self.champion} is the champion, not {version}: {self.why(executions[-1])}")
+        self.noted(f"{version} is the champion")
+
+    # ---- the registry
+
+    @cached_property
+    def model_group(self) -> str:
+        """The group of model packages."""
+        return self.settings.name(MODEL_GROUP)
+
+    def packages(self) -> list[dict[str, Any]]:
+        """Return the model packages, the newest first."""
+        found: list[dict[str, Any]] = self.client("sagemaker").list_model_packages(
+            ModelPackageGroupName=self.model_group, SortBy="CreationTime", SortOrder="Descending", MaxResults=100
+        )["ModelPackageSummaryList"]
+        return found
+
+    def status_of(self, version: str) -> str | None:
+        """Return the status of a version's package."""
+        found = (each for each in self.packages() if version in each.get("ModelPackageDescription", ""))
+        return next((str(each["ModelApprovalStatus"]) for each in found), None)
+
+    def register(self, version: str, *, status: ModelStatus, why: str) -> str:
+        """Register a version by hand, as a data scientist does; return its package."""
+        place = f"{ARTIFACTS}/{MODELS}/{version}"
+        answer = self.client("sagemaker").create_model_package(
+            ModelPackageGroupName=self.model_group,
+            ModelPackageDescription=f"{version} by hand: {why}",
+            ModelApprovalStatus=str(status),
+            **({"ApprovalDescription": why} if status == ModelStatus.APPROVED else {}),
+            InferenceSpecification={
+                "Containers": [
+                    {"Image": f"{REGISTRY_OF_IMAGES}/mlops-api:1", "ModelDataUrl": f"s3://{self.lake.bucket}/{place}/"}
+                ],
+                "SupportedContentTypes": ["application/json"],
+                "SupportedResponseMIMETypes": ["application/json"],
+            },
+            CustomerMetadataProperties={"version": version, "bundle": place},
+        )
+        self.noted(f"{version} is registered by hand as {status}: {why}")
+        return str(answer["ModelPackageArn"])
+
+    # ---- alarms
+
+    def raised(self, name: str, *, since: datetime) -> str | None:
+        """Return why an alarm was raised since then; None where it was not."""
+        answer = self.client("cloudwatch").describe_alarm_history(
+            AlarmName=name, HistoryItemType="StateUpdate", StartDate=since, AlarmTypes=["MetricAlarm", "CompositeAlarm"]
+        )
+        for item in answer["AlarmHistoryItems"]:
+            new = json.loads(item["HistoryData"])["newState"]
+            if new["stateValue"] == "ALARM":
+                return str(new["stateReason"])
+        return None
+
+    # ---- people
+
+    @cached_property
+    def inbox(self) -> str:
+        """A queue that gets what people are told: its address."""
+        sqs, sns = self.client("sqs"), self.client("sns")
+        queue: str = sqs.create_queue(QueueName="rehearsal-inbox")["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        topics = [each["TopicArn"] for page in sns.get_paginator("list_topics").paginate() for each in page["Topics"]]
+        alerts = next(each for each in topics if each.endswith(f":{self.settings.name('alerts')}"))
+        sns.subscribe(TopicArn=alerts, Protocol="sqs", Endpoint=arn)
+        return queue
+
+    def messages(self) -> Iterator[dict[str, str]]:
+        """Yield what people were told since the last look: ``Subject`` and ``Message``."""
+        sqs = self.client("sqs")
+        while found := sqs.receive_message(QueueUrl=self.inbox, MaxNumberOfMessages=10).get("Messages", []):
+            for each in found:
+                sqs.delete_message(QueueUrl=self.inbox, ReceiptHandle=each["ReceiptHandle"])
+                yield json.loads(each["Body"])
+
+    def told(self, words: str, *, seconds: float = 30.0) -> str:
+        """Wait until people are told something with ``words`` in its subject; return the message."""
+        found: dict[str, str] = self.until(
+            f"people are told: {words}",
+            lambda: next((each for each in self.messages() if words in each.get("Subject", "")), None),
+            seconds=seconds,
+        )
+        self.noted(f"people were told: {found['Subject']}")
+        return found["Message"]
+
+    # ---- the service
+
+    @cached_property
+    def api_key(self) -> str:
+        """The key that callers send."""
+        secret = self.client("secretsmanager").get_secret_value(SecretId=self.settings.name("api-key"))
+        return str(secret["SecretString"])
+
+    def predict(self, body: bytes, *, key: str | None = None, seconds: float = 30.0) -> tuple[int, Any]:
+        """Ask the service through the load balancer; return the status and the answer."""
+        request = urllib.request.Request(  # noqa: S310  the load balancer's address
+            f"{self.service}/predict",
+            data=body,
+            headers={"Content-Type": "application/json", API_KEY_HEADER: self.api_key if key is None else key},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=seconds) as response:  # noqa: S310
+                return response.status, json.loads(response.read())
+        except urllib.error.HTTPError as error:
+            return error.code, None
+
+    def answers(self, version: str) -> None:
+        """Wait until the load balancer's address answers with ``version``."""
+        body = json.dumps(basket_with_id(self.weeks.baskets(0, most=1)[0])).encode()
+        self.until(
+            f"{version} answers",
+            lambda: (found := self.predict(body))[0] == 200 and found[1]["model_version"] == version,
+            seconds=30,
+        )
+        self.noted(f"POST {self.service}/predict is answered by {version}")
+
+    def sample(self, count: int, *, late: float = 0.0, from_hour: int = 24) -> list[bytes]:
+        """Return requests of one basket each; a share ``late`` of them is bought at ``from_hour``, the others before."""
+        bodies = []
+        for number, lines in enumerate(self.weeks.baskets(0, most=count)):
+            basket = basket_of(lines)
+            is_late = (number * late) % 1 + late >= 1
+            basket["shop_hour"] = from_hour if is_late and late else min(basket["shop_hour"], from_hour - 1)
+            bodies.append(json.dumps(basket).encode())
+        return bodies
+
+
+def basket_with_id(lines: Sequence[Row]) -> dict[str, Any]:
+    """Return the basket of a weekly file's lines as ``POST /predict`` takes it."""
+    return {"basket_id": int(lines[0]["BASKET_ID"]), **basket_of(lines)}
