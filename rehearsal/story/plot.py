@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -70,7 +69,7 @@ def perform(stage: Stage, acts: Iterable[Act], programme: Programme, *, between:
         try:
             # What was told before is no part of this act.
             list(stage.messages())
-            act.play(replace(stage, noted=noted))
+            act.play(stage.noting(noted))
         except (RehearsalError, ClientError, BotoCoreError, OSError) as error:
             programme.end(act, problem=f"{type(error).__name__}: {error}")
             say(f"  failed after {time.monotonic() - began:.0f} s: {error}")

@@ -5,7 +5,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -66,6 +66,10 @@ class Stage:
     def champion(self) -> str | None:
         """The version that serves."""
         return self.lake.champion
+
+    def noting(self, noted: Callable[[str], None]) -> "Stage":
+        """Return this stage with another listener."""
+        return replace(self, noted=noted)
 
     def client(self, service: str) -> Any:
         """Return the administrator's client of a service."""
@@ -269,7 +273,7 @@ class Stage:
         self.noted(f"POST {self.service}/predict is answered by {version}")
 
     def sample(self, count: int, *, late: float = 0.0, from_hour: int = 24) -> list[bytes]:
-        """Return requests of one basket each; a share ``late`` of them is bought at ``from_hour``, the others before."""
+        """Return requests of one basket each; a share ``late`` of them is bought at ``from_hour``, others before."""
         bodies = []
         for number, lines in enumerate(self.weeks.baskets(0, most=count)):
             basket = basket_of(lines)
