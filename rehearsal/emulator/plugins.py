@@ -6,7 +6,10 @@ from typing import Final
 from rehearsal.emulator.settings import Settings
 
 # In this order.
-PLUGINS: Final[tuple[str, ...]] = ("clock",)
+PLUGINS: Final[tuple[str, ...]] = (
+    "clock",
+    "alarms",
+)
 
 
 def install_all(settings: Settings) -> None:

@@ -1,0 +1,81 @@
+"""The calls on alarms that ministack's CloudWatch answers otherwise: they go to the watch."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from ministack.services import cloudwatch
+from ministack.services.cloudformation import provisioners
+
+from rehearsal.emulator.alarms.definitions import AlarmError, check
+from rehearsal.emulator.alarms.evaluation import State
+from rehearsal.emulator.alarms.watch import Watch
+
+_BAD_REQUEST: Final = 400
+_NOT_FOUND: Final = 404
+Answer = tuple[int, dict[str, str], bytes]
+_Handler = Callable[[Any, Mapping[str, Any], bool, bool], Answer]
+
+
+def install(watch: Watch) -> None:
+    """Put the watch behind PutMetricAlarm, PutCompositeAlarm, SetAlarmState and templates' metric alarms."""
+    cloudwatch._put_metric_alarm = _handler(lambda request: watch.put_metric_alarm(request, now=time.time()))
+    cloudwatch._put_composite_alarm = _handler(lambda request: watch.put_composite_alarm(request, now=time.time()))
+    cloudwatch._set_alarm_state = _handler(lambda request: _set_state(watch, request))
+    # ministack looks at alarms whenever a metric comes.
+    cloudwatch._evaluate_all_alarms = lambda: None
+
+    def put_from_template(name: str, properties: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
+        alarm = watch.put_metric_alarm(from_template(name, properties), now=time.time())
+        cloudwatch.cloudformation_set_metric_alarm_tags(name, properties.get("Tags") or [])
+        return name, {"Arn": alarm["AlarmArn"]}
+
+    provisioners._cw_metric_alarm_put = put_from_template
+
+
+def _set_state(watch: Watch, request: Mapping[str, Any]) -> None:
+    check(request, "SetAlarmState")
+    try:
+        watch.set_state(
+            request["AlarmName"], State(request["StateValue"]), request["StateReason"], None, now=time.time()
+        )
+    except ValueError as error:
+        raise AlarmError(str(error)) from error
+
+
+def _handler(call: Callable[[Mapping[str, Any]], object]) -> _Handler:
+    def handle(_: Any, request: Mapping[str, Any], is_cbor: bool, is_json: bool) -> Answer:
+        def refuse(code: str, message: str, status: int) -> Answer:
+            found: Answer = cloudwatch._error(code, message, status, use_json=is_json, use_cbor=is_cbor)
+            return found
+
+        if not is_cbor and not is_json:
+            return refuse("InvalidAction", "Calls on alarms are taken in CBOR and JSON only", _BAD_REQUEST)
+        try:
+            call(request)
+        except AlarmError as error:
+            return refuse("ValidationError", str(error), _BAD_REQUEST)
+        except KeyError as error:
+            return refuse("ResourceNotFound", f"Alarm {error} not found", _NOT_FOUND)
+        done: Answer = cloudwatch._cbor_ok({}) if is_cbor else cloudwatch._json_ok({})
+        return done
+
+    return handle
+
+
+_NUMBERS: Final[Mapping[str, Callable[[Any], float]]] = {
+    "Threshold": float,
+    "Period": int,
+    "EvaluationPeriods": int,
+    "DatapointsToAlarm": int,
+}
+
+
+def from_template(name: str, properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the request that a template's AWS::CloudWatch::Alarm is: its properties are named as the call's are."""
+    request = {
+        key: _NUMBERS[key](value) if key in _NUMBERS else value
+        for key, value in properties.items()
+        if key != "Tags" and value is not None
+    }
+    return {**request, "AlarmName": name}
