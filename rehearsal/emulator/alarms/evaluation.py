@@ -32,6 +32,7 @@ class Missing(StrEnum):
     NOT_BREACHING = "notBreaching"
 
 
+_FILLED: Final = {Missing.BREACHING: "Breaching", Missing.NOT_BREACHING: "NonBreaching"}
 COMPARISONS: Final[dict[str, tuple[Callable[[float, float], bool], str]]] = {
     "GreaterThanOrEqualToThreshold": (operator.ge, "greater than or equal to"),
     "GreaterThanThreshold": (operator.gt, "greater than"),
@@ -80,7 +81,7 @@ def judge(points: Sequence[float | None], rule: Rule, *, times: Sequence[str]) -
     absent = rule.periods - len(recent)
     breaching = [at for at, value in recent if rule.breaches(value)]
     if not recent:
-        return Verdict(_without_data(rule.missing), _reason_without_data(rule))
+        return _without_data(rule)
     if rule.missing is Missing.BREACHING:
         raised = len(breaching) + absent >= rule.needed
     else:
@@ -95,25 +96,17 @@ def judge(points: Sequence[float | None], rule: Rule, *, times: Sequence[str]) -
     return Verdict(state, _reason(rule, recent, breaching, absent, times, raised=raised), used)
 
 
-def _without_data(missing: Missing) -> State | None:
-    return {
-        Missing.MISSING: State.INSUFFICIENT_DATA,
-        Missing.IGNORE: None,
-        Missing.BREACHING: State.ALARM,
-        Missing.NOT_BREACHING: State.OK,
-    }[missing]
-
-
-def _reason_without_data(rule: Rule) -> str:
+def _without_data(rule: Rule) -> Verdict:
     number = rule.periods
-    points = _count(number, "datapoint")
+    if rule.missing is Missing.IGNORE:
+        return Verdict(None, "")
     if rule.missing is Missing.MISSING:
-        return f"Insufficient Data: {points} {_were(number)} unknown."
-    missing = _count(number, "missing datapoint")
-    return (
-        f"Threshold Crossed: no datapoints were received for {_count(number, 'period')} and {missing}"
-        f" {_were(number)} treated as [{_treated(rule.missing)}]."
-    )
+        unknown = f"{_count(number, 'datapoint')} {_were(number)} unknown"
+        return Verdict(State.INSUFFICIENT_DATA, f"Insufficient Data: {unknown}.")
+    state = State.ALARM if rule.missing is Missing.BREACHING else State.OK
+    missing = f"{_count(number, 'missing datapoint')} {_were(number)} treated as [{_FILLED[rule.missing]}]"
+    periods = _count(number, "period")
+    return Verdict(state, f"Threshold Crossed: no datapoints were received for {periods} and {missing}.")
 
 
 def _reason(
@@ -127,22 +120,15 @@ def _reason(
 ) -> str:
     shown = [(at, value) for at, value in recent if (at in breaching) == raised]
     values = ", ".join(f"{value} ({times[at]})" for at, value in reversed(shown))
-    number = len(shown)
-    words = COMPARISONS[rule.comparison][1]
-    filled = ""
-    if absent and rule.missing in (Missing.BREACHING, Missing.NOT_BREACHING):
-        filled = f" and {_count(absent, 'missing datapoint')} {_were(absent)} treated as [{_treated(rule.missing)}]"
+    points = f"{len(shown)} out of the last {len(recent)} datapoints [{values}] {_were(len(shown))}"
+    words = f"{'' if raised else 'not '}{COMPARISONS[rule.comparison][1]} the threshold ({rule.threshold})"
+    found = [f"{points} {words}"] if shown else []
+    if absent and (rule.missing is Missing.BREACHING) == raised and rule.missing in _FILLED:
+        missing = _count(absent, "missing datapoint")
+        found.append(f"{missing} {_were(absent)} treated as [{_FILLED[rule.missing]}]")
     needed = rule.needed if raised else rule.periods - rule.needed + 1
     change = "OK -> ALARM" if raised else "ALARM -> OK"
-    return (
-        f"Threshold Crossed: {number} out of the last {len(recent)} datapoints [{values}] {_were(number)}"
-        f"{'' if raised else ' not'} {words} the threshold ({rule.threshold}){filled}"
-        f" (minimum {_count(needed, 'datapoint')} for {change} transition)."
-    )
-
-
-def _treated(missing: Missing) -> str:
-    return "Breaching" if missing is Missing.BREACHING else "NonBreaching"
+    return f"Threshold Crossed: {' and '.join(found)} (minimum {_count(needed, 'datapoint')} for {change} transition)."
 
 
 def _count(number: int, thing: str) -> str:

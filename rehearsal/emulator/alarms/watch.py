@@ -98,7 +98,12 @@ class Watch:
                 raise AlarmError(f"action {each}: only SNS topics of this account and region are emulated")
         before = kept.get(name)
         states = ("StateValue", "StateReason", "StateReasonData", "StateUpdatedTimestamp", "StateTransitionedTimestamp")
-        initial = {"StateValue": str(State.INSUFFICIENT_DATA), "StateReason": _UNCHECKED, "StateUpdatedTimestamp": now}
+        initial = {
+            "StateValue": str(State.INSUFFICIENT_DATA),
+            "StateReason": _UNCHECKED,
+            "StateUpdatedTimestamp": now,
+            "StateTransitionedTimestamp": now,
+        }
         alarm = {
             "ActionsEnabled": True,
             **{key: [] for key in _ACTIONS},
