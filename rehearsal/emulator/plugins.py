@@ -7,6 +7,7 @@ from rehearsal.emulator.settings import Settings
 
 # In this order.
 PLUGINS: Final[tuple[str, ...]] = (
+    "identities",
     "clock",
     "alarms",
 )
