@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from ml.jobs.container import ROOT_VARIABLE
 from rehearsal.processes import running
 from rehearsal.world import ACCOUNT, REGION, REGISTRY, World, inherited
 
@@ -15,8 +16,12 @@ NODE_MODULES: Final = ROOT / "node_modules"
 
 
 @contextmanager
-def emulated(folder: Path, *, speed: float = 12.0, cluster_file: Path | None = None) -> Iterator[World]:
+def emulated(
+    folder: Path, *, speed: float = 12.0, cluster_file: Path | None = None, program: Path | None = None
+) -> Iterator[World]:
     """Run the emulator inside the block; everything it writes goes below ``folder``/aws, its log into ``aws.log``.
+
+    ``program`` is what the registry's images run, this environment's ``mlops`` unless given.
 
     Raises:
         RehearsalError: it did not start.
@@ -31,7 +36,8 @@ def emulated(folder: Path, *, speed: float = 12.0, cluster_file: Path | None = N
         "--account": ACCOUNT,
         "--region": REGION,
         "--image-registry": REGISTRY,
-        "--program": Path(sys.executable).with_name("mlops"),
+        "--program": program or Path(sys.executable).with_name("mlops"),
+        "--image-variable": f"{ROOT_VARIABLE}={{root}}",
         "--cluster": cluster_file or folder / "cluster.json",
         "--node-modules": NODE_MODULES,
     }

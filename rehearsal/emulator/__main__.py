@@ -27,6 +27,7 @@ def main() -> None:
         speed=arguments.speed,
         image_registry=arguments.image_registry,
         program=arguments.program.absolute(),
+        image_environment=dict(arguments.image_variable),
         cluster=arguments.cluster.resolve(),
     )
     _become(environment(settings, node_modules=arguments.node_modules))
@@ -89,6 +90,13 @@ def _become(variables: Mapping[str, str]) -> None:
     os.environ.update(variables)
 
 
+def _variable(text: str) -> tuple[str, str]:
+    name, given, value = text.partition("=")
+    if not name or not given:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, value
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m rehearsal.emulator", description=__doc__)
     parser.add_argument("--folder", type=Path, required=True, help="everything is written below it")
@@ -98,6 +106,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--region", default="ap-southeast-1")
     parser.add_argument("--image-registry", default="rehearsal.local", help="its images are --program")
     parser.add_argument("--program", type=Path, default=Path(sys.executable).with_name("mlops"))
+    parser.add_argument(
+        "--image-variable",
+        action="append",
+        default=[],
+        type=_variable,
+        metavar="NAME=VALUE",
+        help="a variable of the images; {root} in it is the folder that is /opt/ml in a container",
+    )
     parser.add_argument(
         "--cluster", type=Path, default=Path("cluster.json"), help="where the cluster says how to call it"
     )

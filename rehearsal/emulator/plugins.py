@@ -10,6 +10,7 @@ PLUGINS: Final[tuple[str, ...]] = (
     "identities",
     "clock",
     "alarms",
+    "sagemaker",
 )
 
 

@@ -1,7 +1,9 @@
 """Serving, and saying so."""
 
+import asyncio
 import json
 import os
+import signal
 import socket
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from rehearsal.emulator.settings import Settings
 
 READY = "ready.json"
 _ADMINISTRATOR = "administrator"
+_GRACE_SECONDS = 2.0
 
 
 async def serve(listener: socket.socket, *, certificate: str, key: str) -> None:
@@ -25,7 +28,17 @@ async def serve(listener: socket.socket, *, certificate: str, key: str) -> None:
     config.keep_alive_timeout = 75
     config.accesslog = None
     config.graceful_timeout = 1
-    await hypercorn_serve(app, config)
+    asked = asyncio.Event()
+
+    def end() -> None:
+        asked.set()
+        # A client that keeps its TLS connection open would hold the server for half a minute.
+        loop.call_later(_GRACE_SECONDS, os._exit, 0)
+
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, end)
+    await hypercorn_serve(app, config, shutdown_trigger=asked.wait)
 
 
 def announce(settings: Settings, certificate: Path) -> None:

@@ -1,5 +1,6 @@
 """What the emulator is told when it starts."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,8 +10,10 @@ class Settings:
     """Where the emulator listens and writes, and how it stands for AWS.
 
     ``image_registry`` names images that are commands of this environment: a container of ``<registry>/anything:tag``
-    is ``program`` run with the container's arguments. ``cluster`` is the file in which the cluster's process says where
-    it listens and by which authority it is known (``url``, ``authority``: PEM text); it may come later.
+    is ``program`` run with the container's arguments, with ``image_environment`` as the image's own variables, in which
+    ``{root}`` stands for the folder that is ``/opt/ml`` in a container. ``cluster`` is the file in which the cluster's
+    process says where it listens and by which authority it is known (``url``, ``authority``: PEM text); it may come
+    later.
     """
 
     folder: Path
@@ -20,4 +23,5 @@ class Settings:
     speed: float
     image_registry: str
     program: Path
+    image_environment: Mapping[str, str]
     cluster: Path

@@ -1,0 +1,73 @@
+"""The offline half of a feature group: every record ever put, as Parquet in S3, written by the group's role."""
+
+import io
+import logging
+import secrets
+import string
+import threading
+from collections import defaultdict
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from rehearsal.emulator.sagemaker.state import Item
+from rehearsal.emulator.sagemaker.transfer import Place
+
+_LOG: Final = logging.getLogger("sagemaker")
+# Within so many seconds a record is there; in AWS within 15 minutes.
+_SECONDS: Final = 2.0
+_LETTERS: Final = string.ascii_letters + string.digits
+_KINDS: Final = {"Integral": int, "Fractional": float, "String": str}
+
+
+class OfflineStore:
+    """Collects records, and writes those of an hour of event time into a file."""
+
+    def __init__(self, s3: Any, group: Item) -> None:
+        self._s3 = s3
+        self._group = group
+        self._lock = threading.Lock()
+        self._waiting: list[tuple[datetime, Item]] = []
+
+    def add(self, record: dict[str, str], *, at: datetime, deleted: bool) -> None:
+        """Take a record, features as text, with its event time."""
+        kinds = {each["FeatureName"]: each["FeatureType"] for each in self._group["FeatureDefinitions"]}
+        row: Item = {name: _KINDS[kind](record[name]) if name in record else None for name, kind in kinds.items()}
+        row |= {"api_invocation_time": datetime.now(UTC), "is_deleted": deleted}
+        with self._lock:
+            self._waiting.append((at, row))
+            first = len(self._waiting) == 1
+        if first:
+            timer = threading.Timer(_SECONDS, self.write)
+            timer.daemon = True
+            timer.start()
+
+    def write(self) -> None:
+        """Write what has come together."""
+        with self._lock:
+            rows, self._waiting = self._waiting, []
+        hours: dict[str, list[tuple[datetime, Item]]] = defaultdict(list)
+        for at, row in rows:
+            hours[at.strftime("year=%Y/month=%m/day=%d/hour=%H")].append((at, row))
+        place = Place.of(self._group["OfflineStoreConfig"]["S3StorageConfig"]["ResolvedOutputS3Uri"])
+        for hour, some in hours.items():
+            latest = max(at for at, _ in some).strftime("%Y%m%dT%H%M%SZ")
+            name = f"{latest}_{''.join(secrets.choice(_LETTERS) for _ in range(16))}.parquet"
+            try:
+                self._put(place.below(f"{hour}/{name}"), [row for _, row in some])
+            except (ClientError, BotoCoreError) as error:
+                _LOG.warning("feature group %s: %s", self._group["FeatureGroupName"], error)
+                self._group["OfflineStoreStatus"] = {"Status": "Blocked", "BlockedReason": str(error)}
+
+    def _put(self, place: Place, rows: list[Item]) -> None:
+        # Only a rehearsal that puts records needs it.
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        written = datetime.now(UTC)
+        file = io.BytesIO()
+        pq.write_table(pa.Table.from_pylist([{**row, "write_time": written} for row in rows]), file)
+        key_id = self._group["OfflineStoreConfig"]["S3StorageConfig"].get("KmsKeyId")
+        encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key_id} if key_id else {}
+        self._s3.put_object(Bucket=place.bucket, Key=place.key, Body=file.getvalue(), **encryption)
