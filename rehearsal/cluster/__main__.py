@@ -1,0 +1,40 @@
+"""``python -m rehearsal.cluster``: run a cluster until it is told to end.
+
+When it is ready ``ready.json`` is in its folder: ``url`` and ``authority`` (PEM text) of the API, an administrator's
+``token``, the address of the ``load_balancer``, and the key of the ``issuer`` of service accounts' tokens (PEM text).
+``kubeconfig`` beside it is for kubectl.
+"""
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+from rehearsal.cluster.server import run
+from rehearsal.cluster.settings import Settings
+from rehearsal.processes import RehearsalError
+
+
+def _settings() -> Settings:
+    parser = argparse.ArgumentParser(prog="python -m rehearsal.cluster", description=__doc__)
+    parser.add_argument("--folder", type=Path, required=True, help="where everything is written")
+    parser.add_argument("--world", type=Path, required=True, help="the folder of world.json, which says where AWS is")
+    parser.add_argument("--name", required=True, help="the name of the EKS cluster that this one is")
+    parser.add_argument("--image-registry", required=True, help="the registry whose images are the program")
+    parser.add_argument("--program", type=Path, required=True, help="what such an image runs")
+    parser.add_argument("--speed", type=float, default=12.0, help="by what waits for a load balancer are divided")
+    return Settings(**vars(parser.parse_args()))
+
+
+def main() -> int:
+    """Run the cluster; return the exit code."""
+    try:
+        asyncio.run(run(_settings()))
+    except RehearsalError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

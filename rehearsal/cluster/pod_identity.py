@@ -1,0 +1,79 @@
+"""EKS Pod Identity: pods prove their service account to an agent, which fetches their role's credentials from EKS."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from rehearsal.cluster.kinds import Object
+from rehearsal.cluster.tokens import Issuer
+from rehearsal.world import World
+
+_PATH: Final = "/v1/credentials"
+
+
+class PodIdentity:
+    """The agent of the node, and what it tells pods when they start."""
+
+    def __init__(self, world: World, cluster: str, issuer: Issuer, address: str) -> None:
+        self._cluster, self._issuer, self._address = cluster, issuer, address
+        self._eks, self._auth = world.client("eks"), world.client("eks-auth")
+        self._region = world.region
+
+    async def variables(self, pod: Object, folder: Path) -> Mapping[str, str]:
+        """Return what a pod needs to ask the agent, if its service account has a role; write its token."""
+        namespace, account = pod["metadata"]["namespace"], pod["spec"].get("serviceAccountName", "default")
+        if not await asyncio.to_thread(self._has_role, namespace, account):
+            return {}
+        file = folder / "eks-pod-identity-token"
+        file.touch(mode=0o600)
+        file.write_text(self._issuer.token(namespace, account, pod["metadata"]["name"], pod["metadata"]["uid"]))
+        return self.asking(file)
+
+    def asking(self, token: Path) -> dict[str, str]:
+        """Return the variables by which a process asks the agent with the token in a file."""
+        return {
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://{self._address}{_PATH}",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(token),
+        }
+
+    def application(self) -> Starlette:
+        """Return the agent's service."""
+        return Starlette(routes=[Route(_PATH, self._credentials)])
+
+    def _has_role(self, namespace: str, account: str) -> bool:
+        try:
+            found = self._eks.list_pod_identity_associations(
+                clusterName=self._cluster, namespace=namespace, serviceAccount=account
+            )
+        except self._eks.exceptions.ResourceNotFoundException:
+            return False
+        return bool(found["associations"])
+
+    async def _credentials(self, request: Request) -> Response:
+        token = request.headers.get("authorization", "")
+        try:
+            answer = await asyncio.to_thread(
+                self._auth.assume_role_for_pod_identity, clusterName=self._cluster, token=token
+            )
+        except ClientError as error:
+            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+            return PlainTextResponse(str(error), status)
+        except BotoCoreError as error:
+            return PlainTextResponse(str(error), 500)
+        found: Mapping[str, Any] = answer["credentials"]
+        return JSONResponse(
+            {
+                "AccessKeyId": found["accessKeyId"],
+                "SecretAccessKey": found["secretAccessKey"],
+                "Token": found["sessionToken"],
+                "AccountId": answer["assumedRoleUser"]["arn"].split(":")[4],
+                "Expiration": found["expiration"].isoformat(),
+            }
+        )
