@@ -11,6 +11,8 @@ PLUGINS: Final[tuple[str, ...]] = (
     "clock",
     "alarms",
     "sagemaker",
+    "emf",
+    "machine_metrics",
 )
 
 
