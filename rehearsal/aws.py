@@ -12,6 +12,8 @@ from rehearsal.processes import running
 from rehearsal.world import ACCOUNT, REGION, REGISTRY, World, inherited
 
 ROOT: Final = Path(__file__).parents[1]
+# Where the cluster of the same folder says how it is called.
+CLUSTER_FILE: Final = "cluster/ready.json"
 NODE_MODULES: Final = ROOT / "node_modules"
 
 
@@ -38,7 +40,7 @@ def emulated(
         "--image-registry": REGISTRY,
         "--program": program or Path(sys.executable).with_name("mlops"),
         "--image-variable": f"{ROOT_VARIABLE}={{root}}",
-        "--cluster": cluster_file or folder / "cluster.json",
+        "--cluster": cluster_file or folder / CLUSTER_FILE,
         "--node-modules": NODE_MODULES,
     }
     command = [sys.executable, "-m", "rehearsal.emulator", *(str(part) for pair in options.items() for part in pair)]

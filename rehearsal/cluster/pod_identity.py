@@ -58,6 +58,8 @@ class PodIdentity:
 
     async def _credentials(self, request: Request) -> Response:
         token = request.headers.get("authorization", "")
+        if not token:
+            return PlainTextResponse("the service account's token is missing", 401)
         try:
             answer = await asyncio.to_thread(
                 self._auth.assume_role_for_pod_identity, clusterName=self._cluster, token=token

@@ -10,6 +10,7 @@ PLUGINS: Final[tuple[str, ...]] = (
     "identities",
     "clock",
     "alarms",
+    "eks",
     "sagemaker",
     "emf",
     "machine_metrics",

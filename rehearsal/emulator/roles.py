@@ -3,6 +3,7 @@
 import json
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -37,12 +38,19 @@ class Credentials:
 
 
 def assume(
-    role: str, *, service: str, session: str, source: str | None = None, action: str = "sts:AssumeRole"
+    role: str,
+    *,
+    service: str,
+    session: str,
+    source: str | None = None,
+    action: str = "sts:AssumeRole",
+    tags: Mapping[str, str] | None = None,
 ) -> Credentials:
     """Return a session of ``role``, an ARN, for an AWS service such as ``sagemaker.amazonaws.com``.
 
-    ``source`` is the ARN of the resource it is for; trust policies may ask for it and its account. To be called inside
-    of a request, or of ``ministack.core.responses.request_scope``.
+    ``source`` is the ARN of the resource it is for; trust policies may ask for it and its account, and for the
+    session's ``tags``, which they have to allow. To be called inside of a request, or of
+    ``ministack.core.responses.request_scope``.
 
     Raises:
         AssumeRoleError: there is no such role, or its trust policy does not let the service have it.
@@ -54,8 +62,11 @@ def assume(
     kept = iam._roles.get(name)
     if kept is None:
         raise AssumeRoleError(f"{role}: there is no such role")
-    if not _trusts(kept["AssumeRolePolicyDocument"], service, role=role, source=source, action=action):
-        raise AssumeRoleError(f"{role}: {service} is not authorized to perform: {action} on resource: {role}")
+    for needed in (action, "sts:TagSession") if tags else (action,):
+        if not _trusts(
+            kept["AssumeRolePolicyDocument"], service, role=role, source=source, action=needed, tags=tags or {}
+        ):
+            raise AssumeRoleError(f"{role}: {service} is not authorized to perform: {needed} on resource: {role}")
     short = session[:64]
     credentials = Credentials(
         arn=f"arn:aws:sts::{account}:assumed-role/{name}/{short}",
@@ -73,6 +84,7 @@ def assume(
             "Expiration": time.time() + _SECONDS,
             "AccountId": account,
             "PrincipalType": "AssumedRole",
+            "SessionTags": [{"Key": key, "Value": value} for key, value in (tags or {}).items()],
         },
     )
     return credentials
@@ -98,7 +110,9 @@ def require(
         raise DeniedError(identity_denial_message(action, denied.principal_arn, resource, explicit))
 
 
-def _trusts(document: Any, service: str, *, role: str, source: str | None, action: str) -> bool:
+def _trusts(
+    document: Any, service: str, *, role: str, source: str | None, action: str, tags: Mapping[str, str]
+) -> bool:
     """Say whether a trust policy lets ``service`` have the role: the emulator's own check knows no services."""
     from ministack.core.iam_evaluator import EvalContext, _action_matches, _conditions_met, _service_principal_matches
 
@@ -114,6 +128,8 @@ def _trusts(document: Any, service: str, *, role: str, source: str | None, actio
         resource_arn=role,
         region="",
         service_context=keys,
+        request_tags=dict(tags),
+        tag_keys=list(tags),
     )
     policy = json.loads(document) if isinstance(document, str) else document
     statements = policy.get("Statement", [])

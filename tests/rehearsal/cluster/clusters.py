@@ -106,7 +106,7 @@ def running(folder: Path, *, speed: float = 12.0) -> Iterator[Running]:
         world=folder,
         name="test",
         image_registry="rehearsal.local",
-        program=_program(folder),
+        program=program_in(folder),
         speed=speed,
     )
     network = Network()
@@ -125,7 +125,7 @@ def running(folder: Path, *, speed: float = 12.0) -> Iterator[Running]:
         loop.close()
 
 
-def _program(folder: Path) -> Path:
+def program_in(folder: Path) -> Path:
     """Return the pods' program as a command, run by this Python."""
     command = folder / "program"
     command.write_text(f"#!{sys.executable} -S\n{_PROGRAM.read_text()}")

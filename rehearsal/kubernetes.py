@@ -1,0 +1,54 @@
+"""The cluster, from the side of whoever starts it."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rehearsal.aws import CLUSTER_FILE, ROOT
+from rehearsal.processes import running
+from rehearsal.world import REGISTRY, World, inherited
+
+
+@dataclass(frozen=True)
+class RunningCluster:
+    """A cluster that runs: its API, an administrator's token, and the one address in front of the pods."""
+
+    folder: Path
+    url: str
+    authority: str
+    token: str
+    load_balancer: str
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The administrator's way to it, for kubectl."""
+        return self.folder / "kubeconfig"
+
+
+@contextmanager
+def clustered(world: World, name: str, *, program: Path | None = None) -> Iterator[RunningCluster]:
+    """Run the EKS cluster ``name`` of ``world`` inside the block; all it writes goes below the world's folder.
+
+    Raises:
+        RehearsalError: it did not start.
+
+    """
+    ready = world.folder / CLUSTER_FILE
+    folder = ready.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    options = {
+        "--folder": folder,
+        "--world": world.folder,
+        "--name": name,
+        "--image-registry": REGISTRY,
+        "--program": program or Path(sys.executable).with_name("mlops"),
+        "--speed": world.speed,
+    }
+    command = [sys.executable, "-m", "rehearsal.cluster", *(str(part) for pair in options.items() for part in pair)]
+    environment = {**inherited(), "PYTHONPATH": str(ROOT)}
+    with running(command, log=world.folder / "cluster.log", environment=environment, ready=ready):
+        said = json.loads(ready.read_text(encoding="utf-8"))
+        yield RunningCluster(folder, **{key: said[key] for key in ("url", "authority", "token", "load_balancer")})
