@@ -3,17 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from ml.files import new_file
-
-_environment = Environment(
-    loader=PackageLoader("ml.reports"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
 
 
 def render_page(target: Path, template: str, **context: Any) -> Path:
@@ -48,5 +40,18 @@ def _signed(value: float, digits: int = 4) -> str:
     return f"{value:+.{digits}f}".replace("-", "−")
 
 
-_environment.filters.update(thousands=_thousands, percent=_percent, figure=_figure, signed=_signed)
+def environment(*packages: str) -> Environment:
+    """Return the templates of ``packages`` and these ones, with the filters for figures."""
+    found = Environment(
+        loader=ChoiceLoader([PackageLoader(name) for name in (*packages, "ml.reports")]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters.update(thousands=_thousands, percent=_percent, figure=_figure, signed=_signed)
+    return found
+
+
+_environment = environment()
 _plain = _environment.overlay(autoescape=False)
