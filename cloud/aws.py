@@ -23,8 +23,8 @@ _HINTS: Final = {
 }
 
 
-def client(service: str) -> Any:
-    """Return a client with the credentials and region of the environment.
+def client(service: str, config: Config | None = None) -> Any:
+    """Return a client with the credentials and region of the environment; ``config`` changes what is usual here.
 
     Raises:
         SettingsError: there is no region.
@@ -32,7 +32,8 @@ def client(service: str) -> Any:
     """
     try:
         # AWS_REGION is what EKS, Lambda and the other SDKs go by; botocore by itself reads AWS_DEFAULT_REGION.
-        return _session().create_client(service, region_name=os.environ.get("AWS_REGION") or None, config=_CONFIG)
+        region = os.environ.get("AWS_REGION") or None
+        return _session().create_client(service, region_name=region, config=_CONFIG.merge(config))
     except NoRegionError as error:
         raise SettingsError("AWS_REGION is not set, and no profile names a region") from error
 

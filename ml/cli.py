@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from ml.commands import data, jobs, kpi, loadtest, models, reports, serve
+from ml.commands import data, features, jobs, kpi, loadtest, models, reports, serve
 from ml.commands.options import container
 from ml.errors import UserError
 
@@ -21,6 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(jobs.app)
+app.add_typer(features.app)
 app.add_typer(serve.app)
 app.add_typer(kpi.app)
 app.add_typer(data.app, name="data")

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ml.errors import SettingsError
 from ml.jobs.container import Container
 from ml.use_case import UseCase, load_use_case
 
@@ -31,6 +32,22 @@ def container() -> Container:
 def now() -> datetime:
     """Return the time that goes into records."""
     return datetime.now(UTC)
+
+
+def instant(text: str, *, option: str) -> datetime:
+    """Return the time that an option's ISO 8601 text says.
+
+    Raises:
+        SettingsError: it is none, or has no zone.
+
+    """
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise SettingsError(f"{option} {text}: is no time such as 2026-03-02T10:00:00Z") from error
+    if found.tzinfo is None:
+        raise SettingsError(f"{option} {text}: has no zone; for UTC end it with Z")
+    return found
 
 
 def chosen_use_case(
