@@ -8,7 +8,20 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from config.names import ARTIFACTS, CAPTURED, GOLD, MODELS, MONITORING, RAW, RUNS, SILVER, TRANSACTIONS, VALIDATION
+from config.names import (
+    ARTIFACTS,
+    BASKETS,
+    CAPTURED,
+    FEATURES,
+    GOLD,
+    MODELS,
+    MONITORING,
+    RAW,
+    RUNS,
+    SILVER,
+    TRANSACTIONS,
+    VALIDATION,
+)
 from config.settings import EnvironmentSettings
 from lambdas.common.calls import Call
 from ml.use_case import load_use_case
@@ -46,6 +59,7 @@ class DataLakeStack(PlatformStack):
             key=key,
         )
         self.features.node.add_dependency(self.catalogue)
+        self.feature_group = settings.name(BASKETS)
 
     def grant_model_reading(self, role: iam.Role) -> None:
         """Let ``role`` read the model bundles."""
@@ -95,9 +109,9 @@ class DataLakeStack(PlatformStack):
         self._allow_key(role, "kms:Decrypt", "kms:GenerateDataKey")
 
     def grant_processing(self, role: iam.Role) -> None:
-        """Let ``role`` do what validation, ETL, encoding and evaluation need: it reads raw files and models only."""
+        """Let ``role`` do what validation, ETL, encoding and evaluation need; raw files, models, features it reads."""
         own = [f"{SILVER}/", f"{GOLD}/", f"{ARTIFACTS}/{RUNS}/"]
-        read = [f"{RAW}/", f"{ARTIFACTS}/{MODELS}/"]
+        read = [f"{RAW}/", f"{ARTIFACTS}/{MODELS}/", f"{FEATURES}/{BASKETS}/"]
         self._allow_listing(role, *own, *read)
         self._allow_objects(
             role, "s3:GetObject", prefixes=read, reason="Weeks and versions are named when they come or are made."
@@ -112,16 +126,39 @@ class DataLakeStack(PlatformStack):
         )
         self._allow_key(role, "kms:Decrypt", "kms:GenerateDataKey")
 
-    def grant_training(self, role: iam.Role) -> None:
-        """Let ``role`` read gold and encoders, and write candidates and checkpoints."""
+    def grant_feeding(self, role: iam.Role) -> None:
+        """Let ``role`` put gold's baskets into the feature group, and say in the run's folder what it put."""
         runs = f"{ARTIFACTS}/{RUNS}/*"
-        self._allow_listing(role, f"{GOLD}/", f"{runs}/encoders/", f"{runs}/checkpoints/")
+        read = [f"{GOLD}/", f"{runs}/identity/", f"{runs}/validation/"]
+        self._allow_listing(role, *read)
+        self._allow_objects(
+            role, "s3:GetObject", prefixes=read, reason="Weeks and runs are named when they come or are made."
+        )
         self._allow_objects(
             role,
-            "s3:GetObject",
-            prefixes=[f"{GOLD}/", f"{runs}/encoders/"],
-            reason="Weeks and runs are named when they are made.",
+            "s3:PutObject",
+            "s3:AbortMultipartUpload",
+            prefixes=[f"{runs}/fed/"],
+            reason="Every run has a folder of its own.",
         )
+        self._allow_key(role, "kms:Decrypt", "kms:GenerateDataKey")
+        group = f"arn:{self.partition}:sagemaker:{self.region}:{self.account}:feature-group/{self.feature_group}"
+        role.add_to_policy(iam.PolicyStatement(actions=["sagemaker:PutRecord"], resources=[group]))
+        # Of whoever calls it, Feature Store asks this for the online half.
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["kms:Decrypt"],
+                resources=[self._key.key_arn],
+                conditions={"StringEquals": {"kms:ViaService": f"sagemaker.{self.region}.amazonaws.com"}},
+            )
+        )
+
+    def grant_training(self, role: iam.Role) -> None:
+        """Let ``role`` read gold, also as of a time, and encoders, and write candidates and checkpoints."""
+        runs = f"{ARTIFACTS}/{RUNS}/*"
+        read = [f"{GOLD}/", f"{runs}/{GOLD}/", f"{runs}/encoders/"]
+        self._allow_listing(role, *read, f"{runs}/checkpoints/")
+        self._allow_objects(role, "s3:GetObject", prefixes=read, reason="Weeks and runs are named when they are made.")
         self._allow_objects(
             role,
             "s3:GetObject",

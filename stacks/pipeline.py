@@ -112,6 +112,16 @@ class PipelineStack(PlatformStack):
         lake.grant_processing(processing)
         training_job = JobRole(self, "Training", description="Training of one candidate", image=image, key=key)
         lake.grant_training(training_job)
+        # Apart from the others: it is the one job that reaches AWS by itself.
+        feed_job = JobRole(
+            self,
+            "Processing",
+            title="Feed",
+            description="Gold's baskets into the feature store",
+            image=image,
+            key=key,
+        )
+        lake.grant_feeding(feed_job)
         resolve_run = self._function(
             "resolve_run", "Names a run by what goes into it and claims it", RESOLVE_RUN, size=Size(seconds=50)
         )
@@ -132,7 +142,9 @@ class PipelineStack(PlatformStack):
             topic=self._alerts.topic_arn,
             image=self._registry.jobs_image,
             data_key=self._data_key.key_arn,
+            feature_group=lake.feature_group,
             processing_role=processing.role_arn,
+            feed_role=feed_job.role_arn,
             training_role=training_job.role_arn,
             resolve_run=resolve_run.function_arn,
             commit_weeks=commit_weeks.function_arn,
@@ -143,6 +155,7 @@ class PipelineStack(PlatformStack):
         )
         machine.may_invoke(resolve_run, commit_weeks, decide, register)
         machine.may_run("processing", processing)
+        machine.may_run("processing", feed_job)
         machine.may_run("training", training_job)
         machine.may_tell(self._alerts, key=self._logs_key)
         machine.allow("states:StartExecution", resources=[parts.monitoring])

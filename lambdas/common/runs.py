@@ -18,11 +18,12 @@ _FIGURES: Final = ("accuracy", "macro_f1", "class_precision_minimum")
 
 
 class RawObject(Frozen):
-    """A version of a raw file."""
+    """A version of a raw file, and when it came: from then on what is in it is known."""
 
     key: str
     etag: str
     version_id: str | None
+    came_at: AwareDatetime
 
     @property
     def name(self) -> str:
@@ -33,10 +34,12 @@ class RawObject(Frozen):
 class RunDescription(Frozen):
     """What a run is made of: all raw files as they were, and which of them have not been refined before.
 
-    ``objects``, by file name, is what evaluation puts into the model's lineage.
+    ``objects``, by file name, is what evaluation puts into the model's lineage. ``as_of``: the run takes its features
+    as they were known then.
     """
 
     run: Run
+    as_of: AwareDatetime | None = None
     raw: tuple[RawObject, ...]
     new: tuple[str, ...]
     objects: dict[str, dict[str, str | None]]

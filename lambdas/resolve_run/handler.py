@@ -7,8 +7,8 @@ first execution to claim a run does it; a claim is taken over only from an execu
 import hashlib
 import json
 import re
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from botocore.exceptions import ClientError
@@ -28,11 +28,16 @@ _OVER = frozenset({"FAILED", "TIMED_OUT", "ABORTED"})
 
 
 class Resolve(Frozen):
-    """What started the execution, and when. ``object_at`` is when the object that started it came, if data did."""
+    """What started the execution, and when.
+
+    ``object_at`` is when the object that started it came, if data did. ``as_of`` is for a training on what was known
+    at a time.
+    """
 
     execution: ExecutionArn
     at: AwareDatetime
     object_at: AwareDatetime | None = None
+    as_of: AwareDatetime | None = None
 
 
 class Resolved(Frozen):
@@ -55,27 +60,32 @@ def resolve_run(event: Resolve, tools: TrainingTools) -> Resolved:
 
     Raises:
         ContendedError: others changed the claim each time.
-        EventError: no raw file is named by its week.
+        EventError: no raw file is named by its week, or the time to train as of has not come yet.
 
     """
-    raw = sorted(_raw_files(tools), key=lambda found: found[0].key)
-    if not raw:
-        return Resolved(status="nothing", reason=f"there is no file below {RAW}/")
-    newer = [each.key for each, came in raw if event.object_at is not None and came > event.object_at]
+    if event.as_of is not None and event.as_of > event.at:
+        raise EventError(f"as_of: {event.as_of.isoformat()} is later than {event.at.isoformat()}, when this began")
+    files = tuple(sorted(_raw_files(tools, as_of=event.as_of), key=lambda found: found.key))
+    if not files:
+        then = "" if event.as_of is None else f" as of {event.as_of.isoformat()}"
+        return Resolved(status="nothing", reason=f"there is no file below {RAW}/{then}")
+    newer = [each.key for each in files if event.object_at is not None and each.came_at > event.object_at]
     if newer:
         return Resolved(status="superseded", reason=f"{newer[-1]} came later and starts a training of its own")
-    files = tuple(each for each, _ in raw)
-    run = _run_of(files, tools.settings.fingerprint)
+    run = _run_of(files, tools.settings.fingerprint, as_of=event.as_of)
     folder = RunFolder(tools.objects, run)
     other = _claim(folder, event, tools)
     if other is not None:
         return other
     stored = tools.objects.read(REFINED)
     refined = {} if stored is None else stored.json()
+    # What was known at a time is in the feature store: nothing is refined for it.
+    new = () if event.as_of is not None else (each.key for each in files if refined.get(each.key) != each.etag)
     description = RunDescription(
         run=run,
+        as_of=event.as_of,
         raw=files,
-        new=tuple(each.key for each in files if refined.get(each.key) != each.etag),
+        new=tuple(new),
         objects={
             each.name: {"uri": f"s3://{tools.settings.bucket}/{each.key}", "version_id": each.version_id}
             for each in files
@@ -94,22 +104,29 @@ def resolve_run(event: Resolve, tools: TrainingTools) -> Resolved:
     )
 
 
-def _raw_files(tools: TrainingTools) -> Iterator[tuple[RawObject, datetime]]:
-    """Yield each raw file's present version and when it came."""
+def _raw_files(tools: TrainingTools, *, as_of: datetime | None) -> Iterable[RawObject]:
+    """Return each raw file's present version, or the one that was present as of a time."""
+    found: dict[str, RawObject] = {}
     pages = tools.clients.of("s3").get_paginator("list_object_versions")
     for page in pages.paginate(Bucket=tools.settings.bucket, Prefix=f"{RAW}/"):
         for each in page.get("Versions", []):
-            if each["IsLatest"] and _FILE.search(each["Key"]):
-                found = RawObject(key=each["Key"], etag=each["ETag"].strip('"'), version_id=each.get("VersionId"))
-                yield found, each["LastModified"]
+            key, came = each["Key"], each["LastModified"]
+            wanted = each["IsLatest"] if as_of is None else came <= as_of
+            # S3 lists the newest version of a key first.
+            if wanted and key not in found and _FILE.search(key):
+                etag = each["ETag"].strip('"')
+                found[key] = RawObject(key=key, etag=etag, version_id=each.get("VersionId"), came_at=came)
+    return found.values()
 
 
-def _run_of(files: tuple[RawObject, ...], settings: str) -> str:
+def _run_of(files: tuple[RawObject, ...], settings: str, *, as_of: datetime | None) -> str:
     """Return the run's name: the last week, and a hash of what goes into it."""
     weeks = [found.group(1) for each in files if (found := _WEEK.search(each.name))]
     if not weeks:
         raise EventError(f"no file below {RAW}/ is named by its week, such as transactions_200607.csv")
     content: dict[str, Any] = {"files": {each.key: each.etag for each in files}, "settings": settings}
+    if as_of is not None:
+        content["as_of"] = as_of.astimezone(UTC).isoformat()
     return f"{max(weeks)}-{hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:10]}"
 
 

@@ -63,7 +63,7 @@ def feed(
 def as_of(
     time: Annotated[str, typer.Option(help="The time, with a zone: 2026-03-02T10:00:00Z.")],
     offline: Annotated[Path | None, typer.Option(help="The offline half of the feature group.")] = None,
-    products: Annotated[Path | None, typer.Option(help="The gold layer: its products have no history.")] = None,
+    products: Annotated[Path | None, typer.Option(help="Gold's products, which have no history.")] = None,
     output: Annotated[Path | None, typer.Option(help="Folder that becomes gold as of then.")] = None,
     use_case: UseCaseName = DEFAULT_USE_CASE,
 ) -> None:
@@ -73,7 +73,7 @@ def as_of(
 
     Example:
 
-        mlops as-of --time 2026-03-02T10:00:00Z --offline features --products lake/gold --output gold
+        mlops as-of --time 2026-03-02T10:00:00Z --offline features --products lake/gold/products --output gold
     """
     from ml.features.as_of import write_gold_as_of
 

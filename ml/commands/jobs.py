@@ -183,7 +183,7 @@ def evaluate(
     """
     from ml.jobs.archives import unpacked
     from ml.jobs.evaluate import evaluate as judge
-    from ml.jobs.lineage import dropped_of, inputs_of, week_manifests
+    from ml.jobs.lineage import dropped_of, inputs_as_of, inputs_of, week_manifests
 
     box = container()
     folder = box.output("evaluation", output)
@@ -199,7 +199,8 @@ def evaluate(
             output=folder,
             use_case=chosen_use_case(use_case, holdout_weeks=holdout_weeks),
             run=identity["run"],
-            inputs=inputs_of(weeks, identity["objects"]),
+            inputs=inputs_as_of(identity["objects"]) if identity["as_of"] else inputs_of(weeks, identity["objects"]),
+            as_of=identity["as_of"],
             dropped=dropped_of(weeks),
             threads=threads,
         )
@@ -209,13 +210,13 @@ def evaluate(
 
 
 def _run_of(folder: Path | None) -> dict[str, Any]:
-    """Return the run's name and its objects by file name; one that is started by hand has none."""
+    """Return the run's name, its objects by file name and its time, if any; one that is started by hand has none."""
     if folder is None:
-        return {"run": "by-hand", "objects": {}}
+        return {"run": "by-hand", "objects": {}, "as_of": None}
     path = folder / "run.json"
     try:
         value = read_json(path)
-        return {"run": str(value["run"]), "objects": dict(value["objects"])}
+        return {"run": str(value["run"]), "objects": dict(value["objects"]), "as_of": value.get("as_of")}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SettingsError(f"{path}: does not name a run and its objects: {error!r}") from error
 

@@ -25,7 +25,7 @@ def write_gold_as_of(
 
     A basket is what its newest record with an event time up to ``as_of`` says. A week's file is the whole week, so
     of each week only the records of its newest file are taken: a basket that a corrected file has no more is gone.
-    Each week's products are those of the gold layer ``products`` (categories have no history), with those that only
+    Each week's products are those of gold's table ``products`` (categories have no history), with those that only
     the records know.
 
     Raises:
@@ -92,11 +92,11 @@ def _weeks(connection: DuckDBPyConnection) -> dict[int, int]:
     return {int(week): int(count) for week, count in counts}
 
 
-def _load_products(connection: DuckDBPyConnection, gold: Path) -> None:
+def _load_products(connection: DuckDBPyConnection, products: Path) -> None:
     """Create the table ``catalogue`` with the products of all of gold's weeks, by week."""
-    files = sorted(str(path) for path in (gold / PRODUCTS).glob(f"{WEEK_PARTITION}=*/*.parquet"))
+    files = sorted(str(path) for path in products.glob(f"{WEEK_PARTITION}=*/*.parquet"))
     if not files:
-        raise DataError(f"{gold / PRODUCTS}: no products of gold here; make them with `mlops etl` or `mlops run`")
+        raise DataError(f"{products}: no products of gold here; make them with `mlops etl` or `mlops run`")
     columns = ", ".join(PRODUCT_COLUMNS)
     connection.execute(
         f"CREATE TEMP TABLE catalogue AS SELECT {columns}, CAST({WEEK_PARTITION} AS INTEGER) AS week"

@@ -55,6 +55,7 @@ def evaluate(
     use_case: UseCase,
     run: str,
     inputs: Sequence[Mapping[str, Any]] = (),
+    as_of: str | None = None,
     dropped: Mapping[str, int] | None = None,
     links: Mapping[str, str] | None = None,
     threads: int = 2,
@@ -62,7 +63,8 @@ def evaluate(
     """Judge the bundles below ``candidates``; write evaluation.json, report, charts and predictions.
 
     ``encoders`` is the encode job's output, for what was tried there. ``inputs`` (name, sha256, week, rows)
-    and ``dropped`` come from the ETL's manifests, ``links`` from the caller; they go into the report.
+    and ``dropped`` come from the ETL's manifests, ``links`` from the caller; they go into the report. ``as_of`` is the
+    time whose features these are; nobody has counted the rows of ``inputs`` then.
 
     Raises:
         ModelError: a bundle is damaged, or has learnt from a held-out week.
@@ -117,6 +119,7 @@ def evaluate(
         ),
         "lineage": {
             "inputs": [dict(each) for each in inputs],
+            "as_of": as_of,
             "code_version": code_version(),
             "feature_schema": {
                 "version": bundles[winner].features.schema_version,

@@ -32,6 +32,11 @@ def inputs_of(weeks: Sequence[Mapping[str, Any]], objects: Mapping[str, Any] | N
     ]
 
 
+def inputs_as_of(objects: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return name and object of each input of a run as of a time; manifests tell of later files only."""
+    return [{"name": name, "object": found} for name, found in sorted(objects.items())]
+
+
 def dropped_of(weeks: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """Return how many lines and baskets were dropped for which reason, over all weeks."""
     total: Counter[str] = Counter()

@@ -60,7 +60,7 @@ class BasketFeatures(Construct):
                 "TtlDuration": {"Unit": "Days", "Value": settings.lake.online_feature_days},
             },
             offline_store_config={
-                "S3StorageConfig": {"S3Uri": f"s3://{bucket.bucket_name}/{FEATURES}", **encryption},
+                "S3StorageConfig": {"S3Uri": f"s3://{bucket.bucket_name}/{FEATURES}/{BASKETS}", **encryption},
                 # In the lake's own database, so that the table goes when the database goes.
                 "DisableGlueTableCreation": False,
                 "DataCatalogConfig": {"Catalog": "AwsDataCatalog", "Database": database_name, "TableName": _TABLE},

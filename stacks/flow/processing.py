@@ -54,9 +54,13 @@ def processing(
     then: str,
     arguments: Sequence[str] = (),
     optional_inputs: str = "",
+    isolated: bool = True,
     **more: Any,
 ) -> State:
-    """Return a Processing job that runs ``mlops <command>``; ``name``, inputs and outputs are JSONata."""
+    """Return a Processing job that runs ``mlops <command>``; ``name``, inputs and outputs are JSONata.
+
+    One that is not ``isolated`` reaches AWS by its role.
+    """
     jobs = parts.settings.jobs
     listed = f"[{', '.join(inputs)}]"
     request = {
@@ -73,8 +77,8 @@ def processing(
                 "VolumeKmsKeyId": parts.data_key,
             }
         },
-        # SageMaker moves the data; the job itself reaches nothing.
-        "NetworkConfig": {"EnableNetworkIsolation": True},
+        # SageMaker moves the data; an isolated job itself reaches nothing.
+        "NetworkConfig": {"EnableNetworkIsolation": isolated},
         "StoppingCondition": {"MaxRuntimeInSeconds": jobs.run_hours * _HOUR},
     }
     return job(

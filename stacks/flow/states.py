@@ -115,14 +115,24 @@ def call(
     )
 
 
-def job(comment: str, operation: str, *, request: Any, seconds: int, then: str | None, **more: Any) -> State:
+def job(
+    comment: str,
+    operation: str,
+    *,
+    request: Any,
+    seconds: int,
+    then: str | None,
+    retries: Sequence[State] = (),
+    **more: Any,
+) -> State:
     """Return a Task that starts a SageMaker job, such as ``createTrainingJob``, and waits for its end."""
     return task(
         comment,
         resource=f"arn:aws:states:::sagemaker:{operation}.sync",
         arguments=request,
-        # Capacity comes back in minutes. A job that ran and failed is not tried again: it would fail again.
-        retries=[retry(_JOBS, seconds=30, attempts=6, most_seconds=600)],
+        # Capacity comes back in minutes. A job that ran and failed is not tried again: it would fail again, unless
+        # ``retries`` know better.
+        retries=[retry(_JOBS, seconds=30, attempts=6, most_seconds=600), *retries],
         seconds=seconds,
         then=then,
         **more,

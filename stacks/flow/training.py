@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from config.names import ARTIFACTS, AUDIT, GOLD, MODELS, RUNS, SILVER
+from config.names import ARTIFACTS, AUDIT, BASKETS, FEATURES, GOLD, MODELS, PRODUCTS, RUNS, SILVER
 from config.settings import EnvironmentSettings
 from stacks.flow.processing import JobParts, job_input, job_name, job_output, processing
 from stacks.flow.states import (
@@ -25,6 +25,7 @@ from stacks.flow.states import (
     machine,
     plain,
     record,
+    retry,
     tell,
     wait,
 )
@@ -49,7 +50,9 @@ class Parts:
     topic: str
     image: str
     data_key: str
+    feature_group: str
     processing_role: str
+    feed_role: str
     training_role: str
     monitoring: str
     resolve_run: str
@@ -84,6 +87,7 @@ def training(parts: Parts) -> State:
                 "execution": "{% $states.context.Execution.Id %}",
                 "at": _START,
                 "object_at": f"{{% {given(f'{_INPUT}.at', 'null')} %}}",
+                "as_of": "{% $as_of %}",
             },
             seconds=60,
             then="Is there something to do?",
@@ -95,6 +99,7 @@ def training(parts: Parts) -> State:
         ),
         "Is there something to do?": choice(
             "Another execution may do the same run, or a newer file came",
+            ("$resolved.status = 'go' and $as_of != null", "Read the features as of the time"),
             ("$resolved.status = 'go' and $resolved.new_files > 0", "Validate and refine"),
             ("$resolved.status = 'go'", "Fit the encoders"),
             otherwise="Record that nothing was to do",
@@ -118,9 +123,10 @@ def training(parts: Parts) -> State:
                 # While the job runs: of one that fails, the report is what is wanted.
                 job_output("lake/reports", _of_run(parts, "validation"), name="validation", mode="Continuous"),
             ],
-            then="Commit the weeks",
+            then="Feed the feature store",
             assign={"refined_from": ENTERED},
         ),
+        "Feed the feature store": _feed(parts),
         "Commit the weeks": call(
             "Take away what a week that came again has left over, and remember what is refined",
             parts.commit_weeks,
@@ -139,11 +145,24 @@ def training(parts: Parts) -> State:
             then="Fit the encoders",
             caught="Fit the encoders",
         ),
+        "Read the features as of the time": _processing(
+            parts,
+            "as-of",
+            comment="Gold as it was known then, out of the feature store; of the lake nothing is changed",
+            inputs=[
+                job_input("offline", f"'s3://{parts.bucket}/{FEATURES}/{BASKETS}/'"),
+                job_input("products", f"'s3://{parts.bucket}/{GOLD}/{PRODUCTS}/'"),
+            ],
+            outputs=[job_output(GOLD, _of_run(parts, GOLD))],
+            arguments=["--time", "{% $as_of %}"],
+            then="Fit the encoders",
+            assign={"gold": f"{{% {_of_run(parts, f'{GOLD}/')} %}}"},
+        ),
         "Fit the encoders": _processing(
             parts,
             "encode",
             comment="What each product says of its basket's class, cross-fitted",
-            inputs=[job_input("gold", f"'s3://{parts.bucket}/{GOLD}/'")],
+            inputs=[job_input("gold", "$gold")],
             outputs=[job_output("encoders", _of_run(parts, "encoders"))],
             arguments=["--holdout-weeks", str(parts.settings.flow.holdout_weeks)],
             then="Train the candidates",
@@ -236,8 +255,15 @@ def training(parts: Parts) -> State:
             facts="{'run': $run}",
         ),
     }
-    hours = 2 * parts.settings.jobs.wait_hours + 3 * parts.settings.jobs.run_hours
-    begin = keep("Until the run is known", variables={"run": None}, then="Did new data start this?")
+    hours = 2 * parts.settings.jobs.wait_hours + 4 * parts.settings.jobs.run_hours
+    variables = {
+        "run": None,
+        "as_of": f"{{% {given(f'{_INPUT}.as_of', 'null')} %}}",
+        "gold": f"s3://{parts.bucket}/{GOLD}/",
+    }
+    begin = keep(
+        "Until the run is known, and where it takes gold from", variables=variables, then="Did new data start this?"
+    )
     return machine(
         "From raw files to a registered version, or to a recorded decision not to",
         first="Begin",
@@ -267,6 +293,26 @@ def _processing(parts: Parts, command: str, **more: Any) -> State:
     return processing(parts.job, command, name=_job_name(parts, repr(command)), **more)
 
 
+def _feed(parts: Parts) -> State:
+    return processing(
+        JobParts(settings=parts.settings, image=parts.image, data_key=parts.data_key, role=parts.feed_role),
+        "feed",
+        name=_job_name(parts, "'feed'"),
+        comment="Before the weeks count as refined: where this fails, the next training refines and feeds them again",
+        inputs=[
+            job_input("gold", f"'s3://{parts.bucket}/{GOLD}/'"),
+            job_input("run", _of_run(parts, "identity/")),
+            job_input("refined", _of_run(parts, "validation/")),
+        ],
+        outputs=[job_output("fed", _of_run(parts, "fed"))],
+        arguments=["--to", f"featuregroup://{parts.feature_group}"],
+        isolated=False,
+        # What it puts again stays the same, and a store that was too busy may be so no more.
+        retries=[retry(["States.TaskFailed"], seconds=60, attempts=2, most_seconds=600)],
+        then="Commit the weeks",
+    )
+
+
 def _training_job(parts: Parts) -> State:
     jobs = parts.settings.jobs
     limits: dict[str, Any] = {"MaxRuntimeInSeconds": jobs.run_hours * _HOUR}
@@ -288,7 +334,7 @@ def _training_job(parts: Parts) -> State:
             "holdout_weeks": str(parts.settings.flow.holdout_weeks),
         },
         "InputDataConfig": [
-            channel("gold", f"s3://{parts.bucket}/{GOLD}/"),
+            channel("gold", "{% $gold %}"),
             channel("encoders", f"{{% {_of_run(parts, 'encoders/')} %}}"),
         ],
         "OutputDataConfig": {
@@ -321,19 +367,19 @@ def _training_job(parts: Parts) -> State:
 
 def _evaluation(parts: Parts) -> State:
     champion = job_input("champion", f"'s3://{parts.bucket}/{ARTIFACTS}/{MODELS}/' & $resolved.champion & '/'")
+    manifests = job_input("manifests", f"'s3://{parts.bucket}/{SILVER}/_manifests/'")
     return _processing(
         parts,
         "evaluate",
         comment="All of them and the champion on the same held-out rows, then the gate",
         inputs=[
-            job_input("gold", f"'s3://{parts.bucket}/{GOLD}/'"),
+            job_input("gold", "$gold"),
             job_input("candidates", _of_run(parts, "candidates/")),
             job_input("encoders", _of_run(parts, "encoders/")),
-            job_input("manifests", f"'s3://{parts.bucket}/{SILVER}/_manifests/'"),
             job_input("run", _of_run(parts, "identity/")),
         ],
-        # Before the first release there is no champion.
-        optional_inputs=f"$resolved.champion = null ? [] : [{champion}]",
+        # Manifests tell of the files as they are now. Before the first release there is no champion.
+        optional_inputs=(f"$append($as_of = null ? [{manifests}] : [], $resolved.champion = null ? [] : [{champion}])"),
         outputs=[job_output("evaluation", _of_run(parts, "evaluation"))],
         arguments=["--holdout-weeks", str(parts.settings.flow.holdout_weeks)],
         then="Decide",

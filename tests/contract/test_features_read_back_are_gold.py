@@ -23,8 +23,14 @@ USE_CASE = load_use_case("price_sensitivity")
 
 
 def gold_of(files: list[Path], folder: Path) -> Path:
-    lake = {name: folder / name for name in ("silver", "gold", "reports")}
-    refine(files, **lake, use_case=USE_CASE, great_expectations=False)
+    refine(
+        files,
+        silver=folder / "silver",
+        gold=folder / "gold",
+        reports=folder / "reports",
+        use_case=USE_CASE,
+        great_expectations=False,
+    )
     return folder / "gold"
 
 
@@ -34,7 +40,7 @@ def feed(gold: Path, to: Path | str, known_at: str) -> None:
 
 
 def as_of(time: str, *, offline: Path, gold: Path, output: Path) -> Path:
-    done = mlops("as-of", "--time", time, "--offline", offline, "--products", gold, "--output", output)
+    done = mlops("as-of", "--time", time, "--offline", offline, "--products", gold / PRODUCTS, "--output", output)
     assert done.returncode == 0, done.stderr
     return output
 

@@ -155,7 +155,7 @@ def test_the_feature_group_is_encrypted_online_and_offline_and_offline_in_the_la
     assert online["SecurityConfig"] == {"KmsKeyId": key}
     assert online["TtlDuration"] == {"Unit": "Days", "Value": load_environment(name).lake.online_feature_days}
     lake = f"s3://mlops-{name}-lake-{ACCOUNT}-{REGION}"
-    assert offline["S3StorageConfig"] == {"S3Uri": f"{lake}/features", "KmsKeyId": key}
+    assert offline["S3StorageConfig"] == {"S3Uri": f"{lake}/features/baskets", "KmsKeyId": key}
     # A table in Feature Store's own database would stay behind when the stack goes.
     assert offline["DataCatalogConfig"]["Database"] == database["DatabaseInput"]["Name"]
 

@@ -10,7 +10,7 @@ from ml.use_case import load_use_case
 from tests.machines import State, TaskError, Walk, following, tasks
 from tests.stacks.assembly import ENVIRONMENTS, environment
 from tests.stacks.definitions import actions, definition, faults
-from tests.stacks.policies import ACCOUNT, REGION, Account, allows
+from tests.stacks.policies import ACCOUNT, REGION, Account, allows, as_list
 
 LAKE = f"mlops-dev-lake-{ACCOUNT}-{REGION}"
 MACHINES = ("training", "release", "approval", "monitoring")
@@ -132,6 +132,124 @@ def test_a_run_that_is_somebody_elses_is_recorded_and_ends_well(status: str) -> 
     assert json.loads(record["Body"]) == {"outcome": status, "reason": "why", "run": None}
 
 
+def _inputs(walk: Walk, state: str) -> dict[str, str]:
+    (request,) = walk.given[state]
+    return {each["InputName"]: each["S3Input"]["S3Uri"] for each in request["ProcessingInputs"]}
+
+
+def test_refined_weeks_are_fed_before_they_count_as_refined_and_by_the_one_job_that_reaches_aws() -> None:
+    _, walk = walked("training", {})
+    at = walk.states.index("Feed the feature store")
+    assert walk.states[at - 1 : at + 2] == ["Validate and refine", "Feed the feature store", "Commit the weeks"]
+    (job,) = walk.given["Feed the feature store"]
+    assert job["AppSpecification"]["ContainerArguments"] == ["feed", "--to", "featuregroup://mlops-dev-baskets"]
+    assert _inputs(walk, "Feed the feature store") == {
+        "gold": f"s3://{LAKE}/gold/",
+        "run": f"s3://{LAKE}/artifacts/runs/{RUN}/identity/",
+        "refined": f"s3://{LAKE}/artifacts/runs/{RUN}/validation/",
+    }
+    reaching = [
+        name
+        for name, requests in walk.given.items()
+        for request in requests
+        if not request.get("NetworkConfig", {"EnableNetworkIsolation": True})["EnableNetworkIsolation"]
+    ]
+    assert reaching == ["Feed the feature store"]
+    assert len({job["RoleArn"], walk.given["Validate and refine"][0]["RoleArn"]}) == 2
+
+
+def test_a_feed_that_failed_is_tried_again_and_then_the_weeks_stay_new() -> None:
+    state = definition("training")["States"]["Feed the feature store"]
+    (again,) = [each for each in state["Retry"] if "States.TaskFailed" in each["ErrorEquals"]]
+    assert again["MaxAttempts"] == 2
+    end, walk = walked("training", {"Feed the feature store": TaskError("States.TaskFailed", "ThrottlingException")})
+    assert end == "Failed"
+    assert "Commit the weeks" not in walk.states
+
+
+def test_as_of_a_time_features_come_from_the_store_and_the_lake_is_left_alone() -> None:
+    resolved = {"Payload": {**GOOD["Resolve the run"]["Payload"], "new_files": 0}}
+    time = "2026-02-01T00:00:00Z"
+    end, walk = walked("training", {"Resolve the run": resolved}, trigger="person", as_of=time)
+    assert (end, faults(walk)) == ("Registered", [])
+    assert walk.given["Resolve the run"][0]["Payload"]["as_of"] == time
+    assert not {"Validate and refine", "Feed the feature store", "Commit the weeks"} & set(walk.states)
+    read = "Read the features as of the time"
+    assert walk.given[read][0]["AppSpecification"]["ContainerArguments"] == ["as-of", "--time", time]
+    (group,) = Account(environment("dev")).properties("AWS::SageMaker::FeatureGroup", component="data-lake").values()
+    assert _inputs(walk, read) == {
+        "offline": group["OfflineStoreConfig"]["S3StorageConfig"]["S3Uri"] + "/",
+        "products": f"s3://{LAKE}/gold/products/",
+    }
+    gold = f"s3://{LAKE}/artifacts/runs/{RUN}/gold"
+    (output,) = walk.given[read][0]["ProcessingOutputConfig"]["Outputs"]
+    assert output["S3Output"]["S3Uri"] == gold
+    assert _inputs(walk, "Fit the encoders")["gold"] == f"{gold}/"
+    assert _inputs(walk, "Evaluate candidates and champion")["gold"] == f"{gold}/"
+    assert "manifests" not in _inputs(walk, "Evaluate candidates and champion")
+    for request in walk.given["Train one candidate"]:
+        assert request["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"] == f"{gold}/"
+
+
+def test_without_a_time_gold_is_the_lakes() -> None:
+    _, walk = walked("training", {})
+    assert walk.given["Resolve the run"][0]["Payload"]["as_of"] is None
+    assert "Read the features as of the time" not in walk.states
+    for state in ("Fit the encoders", "Evaluate candidates and champion"):
+        assert _inputs(walk, state)["gold"] == f"s3://{LAKE}/gold/"
+    assert "manifests" in _inputs(walk, "Evaluate candidates and champion")
+    for request in walk.given["Train one candidate"]:
+        assert request["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"] == f"s3://{LAKE}/gold/"
+
+
+def test_the_feeding_job_may_put_records_into_its_group_and_no_more() -> None:
+    account = Account(environment("dev"))
+    feeding = account.of_role("FeedJobRole", component="pipeline")
+    group = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:feature-group"
+    runs = f"arn:aws:s3:::{LAKE}/artifacts/runs/{RUN}"
+    (key,) = [
+        resource
+        for each in feeding
+        if each["Action"] == "sagemaker:PutRecord" or "kms:Decrypt" in as_list(each["Action"])
+        for resource in as_list(each["Resource"])
+        if ":kms:" in resource and each["Action"] == "kms:Decrypt"
+    ]
+    assert allows(feeding, "sagemaker:PutRecord", f"{group}/mlops-dev-baskets")
+    assert allows(feeding, "kms:Decrypt", key, kms__ViaService=f"sagemaker.{REGION}.amazonaws.com")
+    assert not allows(feeding, "kms:Decrypt", key)
+    assert allows(feeding, "s3:GetObject", f"arn:aws:s3:::{LAKE}/gold/baskets/shop_week=200608/part-0.parquet")
+    assert allows(feeding, "s3:PutObject", f"{runs}/fed/feed.json")
+    for action, resource in (
+        ("sagemaker:PutRecord", f"{group}/mlops-prod-baskets"),
+        ("sagemaker:PutRecord", f"{group}/mlops-dev-baskets-2"),
+        ("sagemaker:GetRecord", f"{group}/mlops-dev-baskets"),
+        ("sagemaker:DeleteRecord", f"{group}/mlops-dev-baskets"),
+        ("sagemaker:UpdateFeatureGroup", f"{group}/mlops-dev-baskets"),
+        ("s3:PutObject", f"arn:aws:s3:::{LAKE}/gold/baskets/shop_week=200608/part-0.parquet"),
+        ("s3:PutObject", f"{runs}/identity/run.json"),
+        ("s3:GetObject", f"arn:aws:s3:::{LAKE}/raw/transactions_200608.csv"),
+        ("s3:GetObject", f"arn:aws:s3:::{LAKE}/features/baskets/data.parquet"),
+    ):
+        assert not allows(feeding, action, resource), (action, resource)
+    for role in ("ProcessingJobRole", "TrainingJobRole", "MonitoringJobRole"):
+        others = account.of_role(role, component="pipeline")
+        assert not allows(others, "sagemaker:PutRecord", f"{group}/mlops-dev-baskets"), role
+
+
+def test_features_as_of_a_time_are_read_by_processing_and_their_gold_by_training() -> None:
+    account = Account(environment("dev"))
+    record = f"arn:aws:s3:::{LAKE}/features/baskets/{ACCOUNT}/sagemaker/x/data/year=2026/a.parquet"
+    gold = f"arn:aws:s3:::{LAKE}/artifacts/runs/{RUN}/gold/baskets/shop_week=200608/part-0.parquet"
+    processing = account.of_role("ProcessingJobRole", component="pipeline")
+    training = account.of_role("TrainingJobRole", component="pipeline")
+    assert allows(processing, "s3:GetObject", record)
+    assert not allows(processing, "s3:PutObject", record)
+    assert allows(processing, "s3:PutObject", gold)
+    assert allows(training, "s3:GetObject", gold)
+    assert not allows(training, "s3:PutObject", gold)
+    assert not allows(training, "s3:GetObject", record)
+
+
 def test_a_weak_candidate_is_a_decision_not_an_error() -> None:
     rejected = {"Payload": {**DECISION, "accepted": False, "status": "Rejected"}}
     end, walk = walked("training", {"Decide": rejected})
@@ -140,7 +258,9 @@ def test_a_weak_candidate_is_a_decision_not_an_error() -> None:
     assert "Register the version" not in walk.states
 
 
-@pytest.mark.parametrize("state", [*GOOD, "Validate and refine", "Fit the encoders", "Train one candidate"])
+@pytest.mark.parametrize(
+    "state", [*GOOD, "Validate and refine", "Feed the feature store", "Fit the encoders", "Train one candidate"]
+)
 def test_a_failure_anywhere_is_recorded_once_told_once_and_registers_nothing(state: str) -> None:
     end, walk = walked("training", {state: TaskError("States.TaskFailed", "transactions_200608.csv: row 3")})
     assert end == "Failed"

@@ -46,7 +46,9 @@ def put(offline: Path, *rows: Mapping[str, Any], event_time: datetime = LATER, *
 def lines_as_of(refinery: Refinery, offline: Path, when: datetime) -> dict[int, int]:
     """Return the quantity of each basket as of a time."""
     target = refinery.root / "then"
-    write_gold_as_of(offline=offline, products=refinery.root / "gold", output=target, as_of=when, use_case=use_case())
+    write_gold_as_of(
+        offline=offline, products=refinery.root / "gold" / "products", output=target, as_of=when, use_case=use_case()
+    )
     query = "SELECT basket_id, quantity FROM read_parquet(?) ORDER BY ALL"
     return dict(duckdb.execute(query, [str(target / "baskets/*/*.parquet")]).fetchall())
 

@@ -1,5 +1,6 @@
 """The functions of a training: which run it is, what the ETL left, what the gate says, and the version."""
 
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -27,8 +28,15 @@ def lake() -> Iterator[TrainingAccount]:
         yield found
 
 
-def _resolve(execution: str, *, object_at: datetime | None = None, **changes: Any) -> Resolved:
-    return resolve_run(Resolve(execution=execution, at=AT, object_at=object_at), tools(**changes))
+def _resolve(
+    execution: str,
+    *,
+    object_at: datetime | None = None,
+    as_of: datetime | None = None,
+    at: datetime = AT,
+    **changes: Any,
+) -> Resolved:
+    return resolve_run(Resolve(execution=execution, at=at, object_at=object_at, as_of=as_of), tools(**changes))
 
 
 def _end(lake: TrainingAccount, execution: str) -> None:
@@ -87,6 +95,37 @@ def test_an_execution_ends_where_a_file_came_after_its_own(lake: TrainingAccount
     assert (superseded.status, superseded.run) == ("superseded", None)
     assert "transactions_200607.csv" in superseded.reason
     assert _resolve(execution, object_at=now + timedelta(seconds=2)).status == "go"
+
+
+def test_as_of_a_time_the_run_is_made_of_the_versions_of_then_and_refines_nothing(lake: TrainingAccount) -> None:
+    keys = [lake.upload(200607, b"as it came"), lake.upload(200608)]
+    current = _resolve(lake.start("one"))
+    assert current.run is not None
+    first = {each.key: each for each in RunFolder(tools().objects, current.run).read_description().raw}
+    assert all(each.came_at <= datetime.now(UTC) for each in first.values())
+    time.sleep(1.1)  # S3 keeps whole seconds.
+    lake.upload(200607, b"corrected")
+    lake.upload(200609)
+    then = max(each.came_at for each in first.values())
+    later = datetime.now(UTC) + timedelta(minutes=1)
+
+    found = _resolve(lake.start("two"), as_of=then, at=later)
+    assert (found.status, found.files, found.new_files) == ("go", 2, 0)
+    assert found.run is not None
+    assert found.run.startswith("200608-")
+    assert found.run != current.run, "its features come from elsewhere"
+    described = RunFolder(tools().objects, found.run).read_description()
+    assert (described.as_of, described.new) == (then, ())
+    assert {each.key: each for each in described.raw} == first
+    assert [each.key for each in described.raw] == keys
+    assert _resolve(lake.start("three"), as_of=then, at=later).status in {"running", "done"}
+    assert _resolve(lake.start("four"), as_of=then - timedelta(days=1), at=later).status == "nothing"
+
+
+def test_as_of_a_time_that_has_not_come_nothing_is_known(lake: TrainingAccount) -> None:
+    lake.upload(200607)
+    with pytest.raises(FlowError, match=r"as_of: .* is later than"):
+        _resolve(lake.start("one"), as_of=AT + timedelta(seconds=1))
 
 
 def test_without_files_there_is_nothing_to_do_and_a_name_without_a_week_is_an_error(lake: TrainingAccount) -> None:
