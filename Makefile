@@ -9,6 +9,8 @@ STAMP := $(VENV)/.installed
 GROUPS := ml serving lambdas cdk rehearsal dev
 LOCKS := $(GROUPS:%=requirements/%.txt)
 export MPLBACKEND := Agg
+# Compiled modules are kept, also where the surroundings say otherwise: tests start many processes.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help
 help: ## list the targets

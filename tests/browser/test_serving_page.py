@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.integration.runs import command
 from tests.integration.service import ask, free_port, serving, serving_by
-from tests.models import train_bundle
+from tests.versions import trained
 
 KEY = "a-key-of-enough-length"
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -35,10 +35,8 @@ STORE_FORMAT,STORE_REGION
 
 
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("bundle") / "model"
-    train_bundle(folder)
-    return folder
+def bundle() -> Path:
+    return trained()
 
 
 @pytest.fixture(scope="module")

@@ -9,17 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from ml.files import read_json
 from ml.serving.examples import EXAMPLE
-from tests.integration.runs import run_folder
 from tests.integration.service import LONGEST_START, ask, serving
+from tests.versions import copy_as
 
 BODY = json.dumps(EXAMPLE)
 
 
 @pytest.fixture(scope="module")
-def champion(lake: Path) -> Path:
-    return lake / "artifacts" / "models" / str(read_json(run_folder(lake) / "run.json")["champion"])
+def champion(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_as("200609-champion", tmp_path_factory.mktemp("models") / "200609-champion")
 
 
 def test_a_bundle_is_served_and_what_was_predicted_is_kept(champion: Path, tmp_path: Path) -> None:

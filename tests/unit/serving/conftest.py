@@ -13,16 +13,14 @@ from ml.serving.predictor import Predictor
 from ml.serving.settings import ServiceSettings
 from ml.serving.slot import ModelSlot
 from tests.asgi import Answer, send_request
-from tests.models import train_bundle
+from tests.versions import trained
 
 Ask = Callable[..., Answer]
 
 
 @pytest.fixture(scope="session")
-def predictor(tmp_path_factory: pytest.TempPathFactory) -> Predictor:
-    folder = tmp_path_factory.mktemp("bundle") / "model"
-    train_bundle(folder)
-    return Predictor.load(folder)
+def predictor() -> Predictor:
+    return Predictor.load(trained())
 
 
 @pytest.fixture
