@@ -15,8 +15,8 @@ from rehearsal.page.document import Graph, Node
 from rehearsal.page.drawing import Drawn, Line, Point, edges
 from rehearsal.page.placing import Layered, Passing, centres
 
-WIDTH: Final = 186.0
-_LETTERS: Final = 25
+WIDTH: Final = 204.0
+_LETTERS: Final = 24
 _TEXT, _PADDING = 16.0, 9.0
 _CHANNEL: Final = 34.0
 _MARGIN: Final = 14.0

@@ -1,5 +1,6 @@
 """Where the boxes of a row stand: as near to what they are joined with as their order and their widths allow."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -9,6 +10,8 @@ from operations.architecture.layout import Edge
 
 _GAP: Final = 22.0
 _LANE_WIDTH: Final = 10.0
+# What must be left beside a line.
+_NARROW: Final = 4.0
 _SWEEPS: Final = 12
 # A line that passes a row by is to be straight, before a box is to stand in the middle.
 _LANE_WEIGHT: Final = 8.0
@@ -59,8 +62,45 @@ def centres(
                 ]
                 wanted.append(_median(near) if near else found[each])
             found |= _spread(row, wanted, widths)
+    for path in paths:
+        _straighten(path, rows, places, found, widths)
     left = min((found[each] - _width(each, widths) / 2 for each in found), default=0.0)
     return {each: centre - left for each, centre in found.items()}
+
+
+def _straighten(
+    path: Sequence[Layered],
+    rows: Sequence[Sequence[Layered]],
+    places: Mapping[Layered, int],
+    found: dict[Layered, float],
+    widths: Mapping[str, float],
+) -> None:
+    """Let a line pass as many rows as it can at one place, before it bends."""
+    run: list[Layered] = []
+    low, high, wish = -math.inf, math.inf, found[path[0]]
+    for each in path[1:]:
+        if isinstance(each, Passing):
+            least, most = _free(each, rows[places[each]], found, widths)
+            if max(low, least) <= min(high, most):
+                run, low, high = [*run, each], max(low, least), min(high, most)
+                continue
+        wish = min(max(wish, low), high)
+        found |= dict.fromkeys(run, wish)
+        if isinstance(each, Passing):
+            run, low, high = [each], least, most
+
+
+def _free(
+    lane: Layered, row: Sequence[Layered], found: Mapping[Layered, float], widths: Mapping[str, float]
+) -> tuple[float, float]:
+    """Return between which places a lane may stand without touching its neighbours in the row."""
+    place, own = row.index(lane), _width(lane, widths)
+    least = most = None
+    if place > 0:
+        least = found[row[place - 1]] + (_width(row[place - 1], widths) + own) / 2 + _NARROW
+    if place + 1 < len(row):
+        most = found[row[place + 1]] - (_width(row[place + 1], widths) + own) / 2 - _NARROW
+    return -math.inf if least is None else least, math.inf if most is None else most
 
 
 def _width(node: Layered, widths: Mapping[str, float]) -> float:

@@ -1,13 +1,19 @@
 /* Metrics over time with their alarms, and the models side by side. */
 "use strict";
 
-const CHART = { height: 150, left: 46, right: 10, top: 22, bottom: 8 };
+const CHART = { height: 150, left: 46, right: 10, top: 22, bottom: 10 };
 
+/* From data to pixels, with marks at round values; zero is shown where it is near. */
 function scaleY(values, from, to) {
   let low = Math.min(...values), high = Math.max(...values);
-  if (low === high) { low = Math.min(low, 0); high = Math.max(high, low + 1); }
-  else { low = low > 0 && low < 0.5 * high ? 0 : low - 0.06 * (high - low); high += 0.08 * (high - low); }
-  return { low, high, y: (value) => from - ((value - low) / (high - low)) * (from - to) };
+  if (low > 0 && low < 0.5 * high) low = 0;
+  if (low === high) high = low + (Math.abs(low) || 1);
+  const rough = (high - low) / 3, power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * [1, 2, 2.5, 5, 10].find((each) => each * power >= rough);
+  low = Math.floor(low / step + 1e-9) * step;
+  high = Math.ceil(high / step - 1e-9) * step;
+  const marks = Array.from({ length: Math.round((high - low) / step) + 1 }, (_, place) => Number((low + place * step).toPrecision(12)));
+  return { marks, y: (value) => from - ((value - low) / (high - low)) * (from - to) };
 }
 
 /* Series in one chart; a threshold is dashed, times in alarm are shaded, releases and roll-backs are lines. */
@@ -16,7 +22,7 @@ function chart(title, lines, { alarm = null } = {}) {
   const { height, left, right, top, bottom } = CHART, x = scaleOf(left, width - right);
   const threshold = alarm?.threshold ?? null;
   const values = lines.flatMap((line) => line.points.map(([, value]) => value)).concat(threshold === null ? [] : [threshold]);
-  const { low, high, y } = scaleY(values, height - bottom, top);
+  const { marks, y } = scaleY(values, height - bottom, top);
   const clip = `clip-${chart.number++}`;
   const periods = alarm ? raised(alarm) : [];
   const svg = s("svg", { width, height, role: "img", "aria-label": `${title}: ${lines.map((line) => `${line.name} last ${figure(line.points.at(-1)[1])}`).join(", ")}${threshold === null ? "" : `, threshold ${figure(threshold)}`}${periods.length ? `, in alarm ${plural(periods.length, "time")}` : ""}` },
@@ -25,7 +31,8 @@ function chart(title, lines, { alarm = null } = {}) {
       periods.map((each) => s("rect", { class: "alarmed", x: x(each.from), y: top, width: Math.max(2, x(each.to ?? page.to) - x(each.from)), height: height - top - bottom })),
       axis(x, top, height - bottom, Math.max(2, Math.floor((width - left) / 110))),
       page.document.decisions.map((each) => s("line", { class: `decision ${TONES[each.outcome] || ""}`, x1: x(at(each.at)), x2: x(at(each.at)), y1: top, y2: height - bottom }))),
-    [low, high].map((value, place) => s("text", { class: "scale", x: left - 5, y: (place ? top + 9 : height - bottom) , "text-anchor": "end" }, figure(value))),
+    marks.map((value) => [s("line", { class: "rule", x1: left, x2: width - right, y1: y(value), y2: y(value) }),
+      s("text", { class: "scale", x: left - 5, y: y(value) + 4, "text-anchor": "end" }, figure(value))]),
     threshold !== null && s("line", { class: "threshold", x1: left, x2: width - right, y1: y(threshold), y2: y(threshold) }),
     s("g", { "clip-path": `url(#${clip})` }, lines.map((line, place) => {
       const colour = `var(--c${place % 7})`, points = line.points.map(([time, value]) => [x(at(time)), y(value)]);

@@ -49,7 +49,7 @@ function figure(value) {
   if (value === null || value === undefined) return "–";
   const size = Math.abs(value);
   if (size >= 1000 || Number.isInteger(value)) return count(Math.round(value));
-  return String(Number(value.toPrecision(size < 1 ? 3 : 4)));
+  return String(Number(value.toPrecision(size < 1 ? 3 : 4))).replace("-", "−");
 }
 
 /* One tooltip for the page, for pointer and keyboard alike: lines of text. */

@@ -38,20 +38,23 @@ function graphOf(machine, execution) {
   const lines = graph.edges.map((edge) => {
     const on = path.has(JSON.stringify([edge.source, edge.target]));
     if (on) known.add(edge.target);
-    return { on, element: tipped(s("path", { class: `way ${edge.kind}${on ? " taken" : ""}`, d: edge.path, "marker-end": `url(#tip-${on ? "taken" : edge.kind})`,
+    return { on, element: tipped(s("path", { class: `way ${edge.kind}${on ? " taken" : ""}`, d: edge.path, "marker-end": `url(#tip-${on ? (edge.kind === "catch" ? "error" : "taken") : edge.kind})`,
       "data-from": edge.source, "data-to": edge.target }), () => [`${edge.source} → ${edge.target}`, edge.kind === "next" ? "" : edge.kind === "catch" ? `on error: ${edge.label}` : edge.label]) };
   });
   const nodes = graph.nodes.map((node) => nodeOf(node, visited.get(node.id), Boolean(execution)));
-  const marker = (name) => s("marker", { id: `tip-${name}`, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto", class: name }, s("path", { d: "M0 0.5 8 4 0 7.5z" }));
+  const bold = (name) => ["taken", "error"].includes(name);
+  const marker = (name) => s("marker", { id: `tip-${name}`, viewBox: "0 0 8 8", refX: 7, refY: 4, markerUnits: "userSpaceOnUse", markerWidth: bold(name) ? 11 : 8, markerHeight: bold(name) ? 11 : 8, orient: "auto", class: `${name} ${bold(name) ? "taken" : ""}` }, s("path", { d: "M0 0.5 8 4 0 7.5z" }));
   // Boxes of Maps first, then lines, then states: lines are seen inside of a Map and end at boxes.
   const isMap = (place) => ["Map", "Parallel"].includes(graph.nodes[place].kind);
-  return s("svg", { viewBox: `0 0 ${graph.width} ${graph.height}`, width: graph.width, height: graph.height, role: "group",
+  return s("svg", { viewBox: `0 0 ${graph.width} ${graph.height}`, style: `max-width:${graph.width}px;min-width:${SMALLEST * graph.width}px`, role: "group",
     "aria-label": `Graph of ${machine.name}${execution ? `, the path of ${execution.name}` : ""}`, class: execution ? "graph chosen" : "graph" },
-    s("defs", null, ["next", "choice", "catch", "taken"].map(marker)),
+    s("defs", null, ["next", "choice", "catch", "taken", "error"].map(marker)),
     nodes.filter((_, place) => isMap(place)), lines.filter((each) => !each.on).map((each) => each.element),
     lines.filter((each) => each.on).map((each) => each.element), nodes.filter((_, place) => !isMap(place)));
 }
 
+/* Below this share of its size a graph is not made smaller: it scrolls. */
+const SMALLEST = 0.8;
 const ROUNDED = { Choice: 19, Succeed: 19, Fail: 19 };
 
 function nodeOf(node, visits, chosen) {
@@ -87,7 +90,7 @@ function pretty(text) {
 const json = (key, title, text) => (text ? more(key, title, h("pre", { tabindex: "0" }, pretty(text))) : null);
 
 function failureOf(error, cause) {
-  return error ? h("div", { class: "failure" }, h("b", null, error), h("pre", { tabindex: "0" }, pretty(cause || ""))) : null;
+  return error ? h("div", { class: "failure" }, h("b", null, error), cause && h("pre", { tabindex: "0" }, pretty(cause))) : null;
 }
 
 function executionDetail(execution) {
@@ -122,6 +125,12 @@ function stateDetail(machine, execution) {
     })];
 }
 
+/* How far to scroll to the right, so that the first state is in the middle. */
+function startOf(machine, canvas) {
+  const first = machine.graph.nodes.reduce((one, other) => (other.y < one.y ? other : one));
+  return (first.x + first.width / 2) * (canvas.scrollWidth / machine.graph.width) - canvas.clientWidth / 2;
+}
+
 function drawMachines({ keep = false } = {}) {
   const { machines } = page.document, box = byId("machines-box");
   if (!machines.length) { box.replaceChildren(h("p", { class: "note" }, "None yet.")); return; }
@@ -143,7 +152,7 @@ function drawMachines({ keep = false } = {}) {
     h("div", { class: "machines" }, h("div", { class: "list" }, executionList(machine)), canvas, detail));
   box.querySelector(".list").scrollTop = listed;
   if (before && (keep || before.dataset.shown === machine.name)) { canvas.scrollTop = before.scrollTop; canvas.scrollLeft = before.scrollLeft; }
-  else canvas.scrollLeft = Math.max(0, (canvas.scrollWidth - canvas.clientWidth) / 2 - 60);
+  else canvas.scrollLeft = startOf(machine, canvas);
   canvas.dataset.shown = machine.name;
   if (again) {
     const [name, value] = Object.entries(again).find(([key]) => ["arn", "machine", "state"].includes(key)) || [];

@@ -41,7 +41,7 @@ function drawModels() {
   byId("models-box").replaceChildren(table("Model versions", [
     ["Version", (each) => [h("i", { class: "swatch", style: `background:${hue(each.version)}` }), h("code", null, each.version), h("small", null, each.candidate)]],
     ["Status", (each) => [badge(each.status, { PendingManualApproval: "pending" }[each.status]), each.champion ? [" ", h("span", { class: "badge good" }, "champion")] : ""]],
-    ...names.map((name) => [name.replaceAll("_", " "), (each) => figure(each.metrics[name]), "n"]),
+    ...names.map((name) => [name.replaceAll("_", " "), (each) => each.metrics[name]?.toFixed(3) ?? "–", "n"]),
     ["Served", (each) => served(each.version) || "–"], ["Why", (each) => each.reason || "–", "text"],
   ], models, (each) => (each.champion ? "best" : "")), modelDots(models) || "");
   byId("decisions-box").replaceChildren(table("Releases and roll-backs", [

@@ -1,7 +1,7 @@
 /* The run on one time axis: lanes of acts, versions, executions, jobs, alarms and decisions. */
 "use strict";
 
-const ROW = 21, BAR = 16, HEAD = 24;
+const ROW = 22, BAR = 17, HEAD = 24;
 
 /* Put bars that overlap into rows below each other. */
 function rowsOf(items) {
@@ -33,7 +33,7 @@ function lanes() {
     lines: [each.version, `serves from ${clock(each.from)}${each.to ? ` to ${clock(each.to)}` : " on"}`] })));
   for (const machine of page.document.machines) {
     add(shortName(machine.name), executions.filter((each) => each.machine === machine.name).map((each) =>
-      bar(each, each.name, each.status, [each.name, `${shortName(each.machine)}, ${each.aws_status.toLowerCase().replaceAll("_", " ")}`,
+      bar(each, lastState(each), each.status, [each.name, `${lastState(each)}: ${shortName(each.machine)}, ${each.aws_status.toLowerCase().replaceAll("_", " ")}`,
         `${clock(at(each.started))}, ${lasted(between(at(each.started), at(each.ended)) / 1000)}, ${plural(each.visits.length, "state")}`,
         each.error && `${each.error}: ${each.cause}`.slice(0, 300)],
       { parts: each.visits.filter((visit) => visit.iteration === null), go: () => choose(each.arn, null, { scroll: true }) })));
@@ -81,7 +81,7 @@ function axis(x, top, bottom, wanted) {
   const [times, fine] = ticks(...view(), wanted);
   return times.map((time) => s("g", { class: "tick" },
     s("line", { x1: x(time), x2: x(time), y1: top, y2: bottom }),
-    s("text", { x: x(time), y: top - 6, "text-anchor": "middle" }, fine ? clock(time, true).slice(3) : clock(time))));
+    x(time) > x(view()[0]) + 24 && s("text", { x: x(time), y: top - 6, "text-anchor": "middle" }, fine ? clock(time, true).slice(3) : clock(time))));
 }
 
 function drawTimeline() {
@@ -119,14 +119,14 @@ function shape(item, x, top, left, right, key) {
   const group = s("g", { class: `item ${item.tone || ""}`, "data-item": key, tabindex: "-1", role: item.go ? "button" : "img", "aria-label": item.lines.filter(Boolean).join(", ") });
   if (item.point) group.append(s("path", { class: "point", d: `M${from} ${top + 1}l8 8-8 8-8-8z` }));
   else {
-    group.append(s("rect", { class: "bar", x: from, y: top + 1, width: wide, height: BAR, rx: 4, style: item.colour ? `fill:${item.colour}` : null }));
+    group.append(s("rect", { class: "bar", x: from, y: top + 1, width: wide, height: BAR, rx: Math.min(4, wide / 2), style: item.colour ? `fill:${item.colour}` : null }));
     for (const part of item.parts || []) {
       const start = x(at(part.entered)), end = x(at(part.exited) ?? page.to);
       if (end - start > 1.5) group.append(s("rect", { class: `part ${part.outcome}`, x: start, y: top + BAR - 3, width: end - start - 0.5, height: 3 }));
     }
     for (const mark of item.marks || []) group.append(s("rect", { class: "mark", x: x(mark) - 1, y: top + 1, width: 2, height: BAR }));
     const start = Math.max(from, left), room = Math.floor((Math.min(to, right) - start - 10) / 6.4);
-    if (room >= 4) group.append(s("text", { class: "name", x: start + 5, y: top + 12.5 }, cut(item.label, room)));
+    if (room >= 4) group.append(s("text", { class: "name", x: start + 5, y: top + 12 }, cut(item.label, room)));
   }
   if (item.go) {
     group.addEventListener("click", item.go);

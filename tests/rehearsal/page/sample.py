@@ -107,7 +107,7 @@ def sample() -> Document:
     )
 
 
-def training_answers(status: str = "go", **decision: Any) -> dict[str, Any]:
+def training_answers(resolution: str = "go", **decision: Any) -> dict[str, Any]:
     decided = {
         "accepted": True,
         "status": "Approved",
@@ -118,7 +118,7 @@ def training_answers(status: str = "go", **decision: Any) -> dict[str, Any]:
         "reason": "accuracy 0.91 reaches the required 0.80.",
         **decision,
     }
-    resolved = {"status": status, "reason": "2 files", "run": "200606-0123456789", "champion": None, "new_files": 2}
+    resolved = {"status": resolution, "reason": "2 files", "run": "200606-0123456789", "champion": None, "new_files": 2}
     return {
         "Resolve the run": {"Payload": resolved},
         "Commit the weeks": {"Payload": {"weeks": [200606]}},
