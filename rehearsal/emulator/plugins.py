@@ -14,6 +14,9 @@ PLUGINS: Final[tuple[str, ...]] = (
     "sagemaker",
     "emf",
     "machine_metrics",
+    "control",
+    "schedules",
+    "events",
 )
 
 
