@@ -108,6 +108,13 @@ test-service: setup ## tests of the service, its page and images, the load test,
 	$(PYTEST) $(COVERED) $(SERVICE)
 	$(BIN)/coverage report --include '$(AROUND)'
 
+# One run loads and makes once what the two share; the longest modules go first, so that no worker is left alone with one.
+.PHONY: tests
+tests: setup ## make test and make test-service in one run, as CI does
+	$(PYTEST) $(COVERED) $(FIRST) tests $(INFRASTRUCTURE:%=--ignore %)
+	$(BIN)/coverage report --include 'config/*,ml/*' --omit '$(AROUND)'
+	$(BIN)/coverage report --include '$(AROUND)'
+
 .PHONY: test-stacks
 test-stacks: cli ## tests of the CDK app, what operates it, and the Kubernetes manifests
 	$(PYTEST) $(INFRASTRUCTURE)
@@ -119,11 +126,12 @@ SERVICE := $(wildcard $(addprefix tests/unit/,serving loadtest lambdas test_imag
   $(addprefix tests/contract/test_,descriptors*.py online*.py the_smoke*.py))
 # What the service's tests cover, and not the core's. Each target has its own report, with the same least share.
 AROUND := ml/serving/*,ml/loadtest/*,ml/commands/serve.py,ml/commands/loadtest.py,cloud/*,lambdas/*
+FIRST := tests/integration/test_killed_runs.py tests/unit/training/test_leakage.py
 COVERED := --cov --cov-report= --cov-fail-under=0
 PYTEST = $(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder
 
 .PHONY: pr
-pr: lint docs-check test test-service test-stacks ## what CI runs
+pr: lint docs-check tests test-stacks ## what CI runs
 
 # ---- the cloud -------------------------------------------------------------------------------------
 # ENV=dev, stg or prod; PREFIX, ACCOUNT and REGION take the place of what config/$(ENV).yaml says.

@@ -141,8 +141,9 @@ def _violations(connection: DuckDBPyConnection, source: Source) -> dict[str, int
 
 def _examples(connection: DuckDBPyConnection, source: Source) -> tuple[Example, ...]:
     limit = source.use_case.validation.example_rows
+    broken = {rule for (rule,) in connection.execute("SELECT DISTINCT rule FROM placed").fetchall()}
     found: list[Example] = []
-    for rule in source.rules:
+    for rule in (each for each in source.rules if each.key in broken):
         column, cell = _cell(rule, source)
         found += [
             Example(reason=rule.broken, row=int(row), column=column, value=value)

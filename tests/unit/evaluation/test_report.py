@@ -22,6 +22,12 @@ def folder(whole: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> P
     return write_report(tmp_path_factory.mktemp("run"), whole).parent
 
 
+@pytest.fixture
+def without_charts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the drawing out where only the text matters."""
+    monkeypatch.setattr("ml.evaluation.report.embed", lambda *_, **__: "")
+
+
 def text_of(page: Path) -> str:
     """The words of a page, without markup and images."""
     without = re.sub(r"<style>.*?</style>|<[^>]+>", " ", page.read_text(encoding="utf-8"), flags=re.DOTALL)
@@ -68,6 +74,7 @@ def test_the_headline_shows_figures_with_their_intervals(whole: dict[str, Any], 
     assert "Champion: version v0007-9d2e41" in words
 
 
+@pytest.mark.usefixtures("without_charts")
 def test_a_rejected_run_gives_its_failed_rules_before_the_passed_ones(tmp_path: Path) -> None:
     words = text_of(write_report(tmp_path, evaluation(quality=0.4, champion=0.45)))
     assert "XGBoost: rejected Rejected" in words
@@ -76,6 +83,7 @@ def test_a_rejected_run_gives_its_failed_rules_before_the_passed_ones(tmp_path: 
     assert "none registered" in words
 
 
+@pytest.mark.usefixtures("without_charts")
 def test_a_version_that_waits_for_approval_says_so(tmp_path: Path) -> None:
     content = evaluation(rows=500, bare=True)
     content["decision"]["status"] = "PendingManualApproval"
@@ -90,6 +98,7 @@ def test_the_business_figures_stand_beside_every_assumption(folder: Path, whole:
     assert "Gain over the baseline" in words
 
 
+@pytest.mark.usefixtures("without_charts")
 def test_what_a_run_does_not_have_is_left_out_rather_than_shown_empty(tmp_path: Path) -> None:
     page = write_report(tmp_path, evaluation(rows=500, bare=True)).read_text(encoding="utf-8")
     for section in ("calibration", "importance", "slices", "learning", "business"):
