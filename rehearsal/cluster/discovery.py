@@ -3,7 +3,21 @@
 from rehearsal.cluster.kinds import KINDS, Kind, Object
 
 _VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
-_SHORT = {"Deployment": ["deploy"], "Pod": ["po"], "Service": ["svc"], "ConfigMap": ["cm"], "Namespace": ["ns"]}
+_SHORT = {
+    "ConfigMap": ["cm"],
+    "CronJob": ["cj"],
+    "Deployment": ["deploy"],
+    "HorizontalPodAutoscaler": ["hpa"],
+    "Ingress": ["ing"],
+    "Namespace": ["ns"],
+    "NetworkPolicy": ["netpol"],
+    "Node": ["no"],
+    "Pod": ["po"],
+    "PodDisruptionBudget": ["pdb"],
+    "ReplicaSet": ["rs"],
+    "Service": ["svc"],
+    "ServiceAccount": ["sa"],
+}
 
 
 def answer(path: str) -> Object | None:

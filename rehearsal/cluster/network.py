@@ -66,7 +66,7 @@ def localised(value: str, address: str, names: Mapping[str, str], mounts: Mappin
     """Return an argument or variable of a container as it is true for a process of this machine.
 
     Three rewritings: "all addresses" becomes the pod's ``address``; ``names`` that only the cluster's DNS knows
-    (``service.namespace:port``) become where they are; and paths of ``mounts`` become the pod's own folders.
+    (``service.namespace``) become where they are; and paths of ``mounts`` become the pod's own folders.
     """
     if value == _EVERYWHERE:
         return address

@@ -162,21 +162,29 @@ def _conflicts(kept: Any, before: Any, wanted: Any, field: str, path: str) -> li
 
 
 def _without_dropped(merged: Any, before: Any, wanted: Any, field: str) -> Any:
-    if isinstance(merged, dict) and isinstance(before, dict) and isinstance(wanted, dict):
-        return {
-            key: _without_dropped(value, before.get(key), wanted.get(key), key)
+    """Return ``merged`` without what is in ``before`` and not in ``wanted``; nothing if that leaves nothing."""
+    if isinstance(merged, dict) and isinstance(before, dict):
+        new = wanted if isinstance(wanted, dict) else {}
+        kept: Any = {
+            key: value if key not in before else _without_dropped(value, before[key], new.get(key, _MISSING), key)
             for key, value in merged.items()
-            if key in wanted or key not in before
         }
-    if isinstance(merged, list) and isinstance(before, list) and isinstance(wanted, list):
-        key = _key_of(field, merged)
-        if key is None:
-            return merged
-        old = {each.get(key): each for each in before}
-        new = {each.get(key): each for each in wanted}
-        return [
-            _without_dropped(each, old.get(each.get(key)), new.get(each.get(key)), "")
-            for each in merged
-            if each.get(key) in new or each.get(key) not in old
-        ]
-    return merged
+        kept = {key: value for key, value in kept.items() if value is not _MISSING}
+    elif isinstance(merged, list) and isinstance(before, list) and (name := _key_of(field, merged)):
+        kept = _without_dropped_items(merged, before, wanted if isinstance(wanted, list) else [], name)
+    else:
+        return _MISSING if wanted is _MISSING else merged
+    return _MISSING if wanted is _MISSING and not kept else kept
+
+
+def _without_dropped_items(
+    merged: Sequence[Object], before: Sequence[Object], wanted: Sequence[Object], name: str
+) -> list[Any]:
+    old = {each.get(name): each for each in before}
+    new = {each.get(name): each for each in wanted}
+    kept = []
+    for each in merged:
+        one = each.get(name)
+        if one in new or one not in old:
+            kept.append(_without_dropped(each, old.get(one, {}), new.get(one, {}), ""))
+    return kept

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
+import botocore.session
+from botocore.credentials import DeferredRefreshableCredentials
+from botocore.exceptions import BotoCoreError, ClientError, CredentialRetrievalError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -15,6 +17,7 @@ from rehearsal.cluster.kinds import Object
 from rehearsal.cluster.tokens import Issuer
 from rehearsal.world import World
 
+_METHOD: Final = "eks-pod-identity"
 _PATH: Final = "/v1/credentials"
 
 
@@ -22,9 +25,8 @@ class PodIdentity:
     """The agent of the node, and what it tells pods when they start."""
 
     def __init__(self, world: World, cluster: str, issuer: Issuer, address: str) -> None:
-        self._cluster, self._issuer, self._address = cluster, issuer, address
+        self._world, self._cluster, self._issuer, self._address = world, cluster, issuer, address
         self._eks, self._auth = world.client("eks"), world.client("eks-auth")
-        self._region = world.region
 
     async def variables(self, pod: Object, folder: Path) -> Mapping[str, str]:
         """Return what a pod needs to ask the agent, if its service account has a role; write its token."""
@@ -34,14 +36,36 @@ class PodIdentity:
         file = folder / "eks-pod-identity-token"
         file.touch(mode=0o600)
         file.write_text(self._issuer.token(namespace, account, pod["metadata"]["name"], pod["metadata"]["uid"]))
-        return self.asking(file)
-
-    def asking(self, token: Path) -> dict[str, str]:
-        """Return the variables by which a process asks the agent with the token in a file."""
         return {
             "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://{self._address}{_PATH}",
-            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(token),
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(file),
         }
+
+    def client(self, service: str, namespace: str, account: str) -> Any:
+        """Return botocore's client of a service for a program of this process that stands for a pod.
+
+        Its role is asked for when it is first used, and before it expires.
+        """
+
+        def session() -> dict[str, str]:
+            try:
+                token = self._issuer.token(namespace, account, pod=account, uid=account)
+                found = self._credentials_for(token)
+            except ClientError as error:
+                raise CredentialRetrievalError(provider=_METHOD, error_msg=str(error)) from error
+            return {
+                "access_key": found["AccessKeyId"],
+                "secret_key": found["SecretAccessKey"],
+                "token": found["Token"],
+                "expiry_time": found["Expiration"],
+            }
+
+        own = botocore.session.Session()
+        # What a provider would do, without the variables of this process.
+        own._credentials = DeferredRefreshableCredentials(session, _METHOD)
+        return own.create_client(
+            service, self._world.region, endpoint_url=self._world.endpoint, verify=str(self._world.authority)
+        )
 
     def application(self) -> Starlette:
         """Return the agent's service."""
@@ -61,21 +85,19 @@ class PodIdentity:
         if not token:
             return PlainTextResponse("the service account's token is missing", 401)
         try:
-            answer = await asyncio.to_thread(
-                self._auth.assume_role_for_pod_identity, clusterName=self._cluster, token=token
-            )
+            return JSONResponse(await asyncio.to_thread(self._credentials_for, token))
         except ClientError as error:
-            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-            return PlainTextResponse(str(error), status)
+            return PlainTextResponse(str(error), error.response["ResponseMetadata"]["HTTPStatusCode"])
         except BotoCoreError as error:
             return PlainTextResponse(str(error), 500)
-        found: Mapping[str, Any] = answer["credentials"]
-        return JSONResponse(
-            {
-                "AccessKeyId": found["accessKeyId"],
-                "SecretAccessKey": found["secretAccessKey"],
-                "Token": found["sessionToken"],
-                "AccountId": answer["assumedRoleUser"]["arn"].split(":")[4],
-                "Expiration": found["expiration"].isoformat(),
-            }
-        )
+
+    def _credentials_for(self, token: str) -> Mapping[str, str]:
+        answer = self._auth.assume_role_for_pod_identity(clusterName=self._cluster, token=token)
+        found = answer["credentials"]
+        return {
+            "AccessKeyId": found["accessKeyId"],
+            "SecretAccessKey": found["secretAccessKey"],
+            "Token": found["sessionToken"],
+            "AccountId": answer["assumedRoleUser"]["arn"].split(":")[4],
+            "Expiration": found["expiration"].isoformat(),
+        }

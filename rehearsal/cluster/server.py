@@ -10,7 +10,7 @@ from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -23,6 +23,7 @@ from rehearsal.cluster.control import NODE, LocalPods, control
 from rehearsal.cluster.identity import EksProof, Identity, Proof
 from rehearsal.cluster.kinds import Object, kind
 from rehearsal.cluster.kubelet import Credentials, Kubelet
+from rehearsal.cluster.metrics_agent import MetricsAgent
 from rehearsal.cluster.network import AGENT_PORT, Network
 from rehearsal.cluster.pod_identity import PodIdentity
 from rehearsal.cluster.routes import targets
@@ -30,6 +31,11 @@ from rehearsal.cluster.settings import READY, Settings
 from rehearsal.cluster.store import Store
 from rehearsal.cluster.tokens import Issuer
 from rehearsal.world import World
+
+# The CloudWatch agent: what the add-on amazon-cloudwatch-observability runs, and under which name.
+AGENT_NAME: Final = "cloudwatch-agent.amazon-cloudwatch"
+_AGENT_ACCOUNT: Final = ("amazon-cloudwatch", "cloudwatch-agent")
+_AGENT_PORT: Final = 25888
 
 
 class _Server(uvicorn.Server):
@@ -54,16 +60,23 @@ async def run(settings: Settings) -> None:
         proof=EksProof(world, settings.name),
         credentials=identity.variables,
         variables=world.place,
+        names={AGENT_NAME: network.host},
     )
+    metrics = MetricsAgent(identity.client("logs", *_AGENT_ACCOUNT), stream=NODE)
+    await metrics.start(network.host, _AGENT_PORT)
     ending = asyncio.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(each, ending.set)
     agent = serve(identity.application(), network.agent)
     await cluster.run(ending, agent, issuer=issuer.public_key)
+    await metrics.stop()
 
 
 class Cluster:
-    """A cluster of its own: ``proof`` says who sends a token, ``credentials`` what a pod gets to prove who it is."""
+    """A cluster of its own: ``proof`` says who sends a token, ``credentials`` what a pod gets to prove who it is.
+
+    Every pod has ``variables``, and finds the ``names`` of the cluster's DNS at their addresses.
+    """
 
     def __init__(
         self,
@@ -74,6 +87,7 @@ class Cluster:
         proof: Proof,
         credentials: Credentials,
         variables: Mapping[str, str],
+        names: Mapping[str, str],
     ) -> None:
         self._settings, self._listening, self._proof = settings, listening, proof
         self._store = new_store()
@@ -83,7 +97,7 @@ class Cluster:
             Images(registry=settings.image_registry, program=settings.program),
             credentials,
             folder=settings.folder / "pods",
-            names={},
+            names=names,
             variables=variables,
             speed=settings.speed,
         )
@@ -114,6 +128,7 @@ class Cluster:
         await self._kubelet.close()
         for each in tasks:
             each.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         for failed in done - {waiting}:
             # None of them ends by itself: what it failed of is the process's failure.
             await failed

@@ -111,7 +111,15 @@ def running(folder: Path, *, speed: float = 12.0) -> Iterator[Running]:
     )
     network = Network()
     listening = socket.create_server(("127.0.0.1", 0))
-    cluster = Cluster(settings, network, listening, proof=proof, credentials=credentials, variables={"AWS": "here"})
+    cluster = Cluster(
+        settings,
+        network,
+        listening,
+        proof=proof,
+        credentials=credentials,
+        variables={"AWS": "here"},
+        names={"metrics.monitoring": network.host},
+    )
     thread = threading.Thread(target=lambda: loop.run_until_complete(cluster.run(ending)))
     thread.start()
     try:

@@ -12,7 +12,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 options = dict(zip(sys.argv[2::2], sys.argv[3::2], strict=False))
-version = options["--version"]
+version = options.get("--version") or options["--model"].rpartition("/")[2]
 deaf = threading.Event()
 
 
