@@ -3,14 +3,13 @@
 import threading
 from typing import Any, Final
 
-import botocore.session
 from botocore.config import Config
 
+from rehearsal.emulator.parameters import SESSION
 from rehearsal.emulator.roles import Credentials
 from rehearsal.emulator.settings import Settings
 
-# One session, since it keeps the models; making clients of it is not for several threads at once.
-_SESSION: Final = botocore.session.get_session()
+# Making clients of a session is not for several threads at once.
 _MAKING: Final = threading.Lock()
 
 
@@ -36,7 +35,7 @@ class Front:
     def client(self, service: str, credentials: Credentials, *, attempts: int = 1) -> Any:
         """Return a client of a service, by botocore's name of it, that tries a call ``attempts`` times."""
         with _MAKING:
-            return _SESSION.create_client(
+            return SESSION.create_client(
                 service,
                 region_name=self._settings.region,
                 endpoint_url=f"https://127.0.0.1:{self._settings.port}",

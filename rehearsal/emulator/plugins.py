@@ -12,6 +12,8 @@ PLUGINS: Final[tuple[str, ...]] = (
     "alarms",
     "eks",
     "sagemaker",
+    "functions",
+    "machines",
     "emf",
     "machine_metrics",
     "control",

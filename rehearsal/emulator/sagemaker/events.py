@@ -1,11 +1,14 @@
 """SageMaker's events on EventBridge's default bus."""
 
 import json
+import threading
 from typing import Any, Final
 
 from rehearsal.emulator.sagemaker.state import Item, State
 
 _MILLISECONDS: Final = 1000
+# Whoever waits in this process for a job's end is woken by its event, as AWS's own services are.
+changed: Final = threading.Condition()
 
 
 def emit(state: State, kind: str, detail: Item, *, arn: str) -> None:
@@ -21,6 +24,8 @@ def emit(state: State, kind: str, detail: Item, *, arn: str) -> None:
     }
     with request_scope(state.account, state.region):
         eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
+    with changed:
+        changed.notify_all()
 
 
 def _milliseconds(value: Any, name: str = "") -> Any:

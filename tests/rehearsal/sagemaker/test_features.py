@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from rehearsal.world import World
-from tests.rehearsal.sagemaker.conftest import BUCKET, Roles
+from tests.rehearsal.jobs_world import BUCKET, Roles
 
 NAME = "baskets"
 

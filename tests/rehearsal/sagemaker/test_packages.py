@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from rehearsal.world import World
-from tests.rehearsal.sagemaker.conftest import Roles
+from tests.rehearsal.jobs_world import Roles
 
 INFERENCE = {"Containers": [{"Image": "rehearsal.local/api:1", "ModelDataUrl": "s3://lake/model.tar.gz"}]}
 

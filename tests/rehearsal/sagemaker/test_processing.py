@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from rehearsal.world import World
-from tests.rehearsal.sagemaker.conftest import BUCKET, DATA, IMAGE, LOGS, Roles, ended
+from tests.rehearsal.jobs_world import BUCKET, DATA, IMAGE, LOGS, Roles, ended
 
 PLACE = "/opt/ml/processing"
 

@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from rehearsal.world import World
-from tests.rehearsal.sagemaker.conftest import BUCKET, IMAGE, ended
+from tests.rehearsal.jobs_world import BUCKET, IMAGE, ended
 
 DAY = 86_400
 # Goes on where the checkpoints end; the first attempt waits at the second step to be killed.
