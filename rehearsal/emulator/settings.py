@@ -1,7 +1,7 @@
 """What the emulator is told when it starts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -23,5 +23,5 @@ class Settings:
     speed: float
     image_registry: str
     program: Path
-    image_environment: Mapping[str, str]
     cluster: Path
+    image_environment: Mapping[str, str] = field(default_factory=dict)
