@@ -169,8 +169,8 @@ smoke: setup ## does what was deployed to ENV stand, private and encrypted?
 	$(BIN)/python -m operations.smoke $(ENV) $(CHANGES)
 
 .PHONY: retrain
-retrain: setup ## start the training of ENV
-	$(BIN)/python -m operations.retrain $(ENV) $(CHANGES)
+retrain: setup ## start the training of ENV; AS_OF=time: on the features that were known then
+	$(BIN)/python -m operations.retrain $(ENV) $(CHANGES) $(if $(AS_OF),--as-of $(AS_OF))
 
 .PHONY: deploy-delivery
 deploy-delivery: cli ## deploy the pipeline and GitHub's roles, once; afterwards the pipeline updates itself

@@ -1,9 +1,12 @@
 """Start the training of an environment: its state machine, which the pipeline stack brings.
 
 python -m operations.retrain stg
+python -m operations.retrain stg --as-of 2026-03-02T10:00:00Z
 """
 
+import argparse
 import json
+from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -21,15 +24,20 @@ from operations.options import (
 )
 
 
-def start_training(settings: EnvironmentSettings, machine: str, stepfunctions: Any) -> str:
+def start_training(
+    settings: EnvironmentSettings, machine: str, stepfunctions: Any, *, as_of: datetime | None = None
+) -> str:
     """Start the state machine with the ARN ``machine``, and return the ARN of its execution.
+
+    ``as_of``: it takes its features from the feature store, as they were known then.
 
     Raises:
         OperationError: there is no such state machine.
 
     """
+    event = {} if as_of is None else {"trigger": "person", "as_of": as_of.isoformat()}
     try:
-        execution: str = stepfunctions.start_execution(stateMachineArn=machine, input=json.dumps({}))["executionArn"]
+        execution: str = stepfunctions.start_execution(stateMachineArn=machine, input=json.dumps(event))["executionArn"]
     except ClientError as error:
         if error_code(error) != "StateMachineDoesNotExist":
             raise
@@ -42,13 +50,24 @@ def start_training(settings: EnvironmentSettings, machine: str, stepfunctions: A
 
 def main() -> int:
     """Start it and print what to look at."""
-    settings = settings_of(environment_parser(__doc__, "retrain").parse_args())
+    parser = environment_parser(__doc__, "retrain")
+    parser.add_argument("--as-of", type=_instant, metavar="TIME", help="on what was known then: 2026-03-02T10:00:00Z")
+    arguments = parser.parse_args()
+    settings = settings_of(arguments)
     session = session_of(settings)
     account = account_of(session.client("sts"), settings)
     partition = session.get_partition_for_region(session.region_name)
     machine = f"arn:{partition}:states:{session.region_name}:{account}:stateMachine:{settings.name(TRAINING)}"
-    print(f"started {start_training(settings, machine, session.client('stepfunctions'))}")
+    stepfunctions = session.client("stepfunctions")
+    print(f"started {start_training(settings, machine, stepfunctions, as_of=arguments.as_of)}")
     return 0
+
+
+def _instant(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{text} has no zone; for UTC end it with Z")
+    return found
 
 
 if __name__ == "__main__":

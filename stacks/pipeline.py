@@ -138,6 +138,7 @@ class PipelineStack(PlatformStack):
         )
         parts = Parts(
             settings=settings,
+            region=self.region,
             bucket=bucket_name(self, LAKE),
             topic=self._alerts.topic_arn,
             image=self._registry.jobs_image,

@@ -112,6 +112,7 @@ def evaluation(
         },
         "business": None if bare else _business(scores, candidates[0]["holdout"]),
         "lineage": {
+            "as_of": None,
             "inputs": [
                 {
                     "name": f"transactions_{week}.csv.gz",

@@ -54,12 +54,12 @@ def processing(
     then: str,
     arguments: Sequence[str] = (),
     optional_inputs: str = "",
-    isolated: bool = True,
+    region: str | None = None,
     **more: Any,
 ) -> State:
     """Return a Processing job that runs ``mlops <command>``; ``name``, inputs and outputs are JSONata.
 
-    One that is not ``isolated`` reaches AWS by its role.
+    One that is given its ``region`` reaches AWS by its role; all others reach nothing.
     """
     jobs = parts.settings.jobs
     listed = f"[{', '.join(inputs)}]"
@@ -77,10 +77,13 @@ def processing(
                 "VolumeKmsKeyId": parts.data_key,
             }
         },
-        # SageMaker moves the data; an isolated job itself reaches nothing.
-        "NetworkConfig": {"EnableNetworkIsolation": isolated},
+        # SageMaker moves the data.
+        "NetworkConfig": {"EnableNetworkIsolation": region is None},
         "StoppingCondition": {"MaxRuntimeInSeconds": jobs.run_hours * _HOUR},
     }
+    if region is not None:
+        # SageMaker does not promise to tell a container of its own where it is.
+        request["Environment"] = {"AWS_REGION": region}
     return job(
         comment,
         "createProcessingJob",

@@ -46,6 +46,7 @@ class Parts:
     """What the definition refers to: ARNs, names and URIs, some of them tokens."""
 
     settings: EnvironmentSettings
+    region: str
     bucket: str
     topic: str
     image: str
@@ -306,7 +307,7 @@ def _feed(parts: Parts) -> State:
         ],
         outputs=[job_output("fed", _of_run(parts, "fed"))],
         arguments=["--to", f"featuregroup://{parts.feature_group}"],
-        isolated=False,
+        region=parts.region,
         # What it puts again stays the same, and a store that was too busy may be so no more.
         retries=[retry(["States.TaskFailed"], seconds=60, attempts=2, most_seconds=600)],
         then="Commit the weeks",

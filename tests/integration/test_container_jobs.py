@@ -17,6 +17,35 @@ def container(tmp_path: Path) -> Path:
     return root
 
 
+def test_a_runs_weeks_are_fed_and_gold_is_read_back_from_channels_alone(
+    container: Path, weekly: list[Path], use_case_file: Path, tmp_path: Path
+) -> None:
+    environment = {"MLOPS_CONTAINER_ROOT": str(container)}
+    refined = tmp_path / "lake"
+    done = mlops("etl", "--input", *weekly, "--output", refined, "--use-case", use_case_file)
+    assert done.returncode == 0, done.stderr
+    channels, produced = container / "processing" / "input", container / "processing" / "output"
+    shutil.copytree(refined / "gold", channels / "gold")
+    shutil.copytree(refined / "reports", channels / "refined")
+    raw = [{"key": f"raw/{path.name}", "came_at": "2026-03-02T10:00:00Z"} for path in weekly]
+    write_json(channels / "run" / "run.json", {"raw": raw})
+    offline = channels / "offline" / "123456789012" / "sagemaker" / "offline-store" / "baskets-1"
+    done = mlops("feed", "--to", offline, environment=environment)
+    assert done.returncode == 0, done.stderr
+    fed = read_json(produced / "fed" / "feed.json")
+    assert [each["event_time"] for each in fed["weeks"]] == ["2026-03-02T10:00:00Z"] * len(weekly)
+
+    shutil.copytree(refined / "gold" / "products", channels / "products")
+    done = mlops("as-of", "--time", "2026-03-02T10:00:00Z", "--use-case", use_case_file, environment=environment)
+    assert done.returncode == 0, done.stderr
+    encoders = [tmp_path / name for name in ("of-the-lake", "as-of")]
+    for gold, output in zip((refined / "gold", produced / "gold"), encoders, strict=True):
+        done = mlops("encode", "--gold", gold, "--output", output, "--use-case", use_case_file)
+        assert done.returncode == 0, done.stderr
+    one, other = ({path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} for folder in encoders)
+    assert one == other, "what is learnt from it is the same"
+
+
 def test_the_jobs_run_one_after_another_from_channels_alone(
     container: Path, weekly: list[Path], use_case_file: Path
 ) -> None:
@@ -57,9 +86,20 @@ def test_the_jobs_run_one_after_another_from_channels_alone(
     assert done.returncode == 0, done.stderr
     evaluation = read_json(produced / "evaluation" / "evaluation.json")
     assert (evaluation["winner"], evaluation["run"]) == ("decision_tree", "200607-abc")
+    assert evaluation["lineage"]["as_of"] is None
     inputs = evaluation["lineage"]["inputs"]
     assert [each["name"] for each in inputs] == sorted(path.name for path in weekly)
     assert [each.get("object") for each in inputs] == [versioned, *[None] * (len(weekly) - 1)]
+
+    # As of a time the manifests, which tell of later files, are not given.
+    shutil.rmtree(channels / "manifests")
+    run = {"run": "200607-def", "objects": {weekly[0].name: versioned}, "as_of": "2026-03-02T10:00:00Z"}
+    write_json(channels / "run" / "run.json", run)
+    done = mlops("evaluate", "--use-case", use_case_file, environment=environment)
+    assert done.returncode == 0, done.stderr
+    lineage = read_json(produced / "evaluation" / "evaluation.json")["lineage"]
+    assert (lineage["as_of"], lineage["inputs"]) == (run["as_of"], [{"name": weekly[0].name, "object": versioned}])
+    assert "Features as of" in (produced / "evaluation" / "report.html").read_text(encoding="utf-8")
 
     done = mlops("score", "--model", container / "model", "--use-case", use_case_file, environment=environment)
     assert done.returncode == 0, done.stderr

@@ -155,6 +155,7 @@ def test_refined_weeks_are_fed_before_they_count_as_refined_and_by_the_one_job_t
         if not request.get("NetworkConfig", {"EnableNetworkIsolation": True})["EnableNetworkIsolation"]
     ]
     assert reaching == ["Feed the feature store"]
+    assert job["Environment"] == {"AWS_REGION": REGION}
     assert len({job["RoleArn"], walk.given["Validate and refine"][0]["RoleArn"]}) == 2
 
 
