@@ -12,6 +12,7 @@ from rehearsal.processes import RehearsalError
 from rehearsal.story.act import Act, Programme
 from rehearsal.story.alarms import ERRORS, LATENCY, QUALITY
 from rehearsal.story.arrivals import BAD_FILE, BETTER_DATA, FIRST_DATA, WEAK_CANDIDATE
+from rehearsal.story.goodbye import GOODBYE
 from rehearsal.story.releases import NEVER_READY, PERSON
 from rehearsal.story.stage import Stage
 
@@ -27,9 +28,10 @@ ACTS: Final[tuple[Act, ...]] = (
     QUALITY,
     LATENCY,
     ERRORS,
+    GOODBYE,
 )
 # What the test suite plays.
-SHORT: Final = ("first-data", "bad-file", "failing-version")
+SHORT: Final = ("first-data", "bad-file", "failing-version", "goodbye")
 
 
 def chosen(names: Sequence[str]) -> tuple[Act, ...]:

@@ -41,13 +41,14 @@ _RUNNING: Final = "RUNNING"
 class Stage:
     """The world in which the acts play, and what they do and look at in it.
 
-    ``service`` is the load balancer's address. ``noted`` is told what was seen.
+    ``service`` is the load balancer's address, ``destroy`` removes all stacks, ``noted`` is told what was seen.
     """
 
     world: World
     settings: EnvironmentSettings
     service: str
     weeks: Weeks
+    destroy: Callable[[], None]
     noted: Callable[[str], None] = say
     clients: dict[str, Any] = field(default_factory=dict)
 
@@ -74,6 +75,14 @@ class Stage:
     def client(self, service: str) -> Any:
         """Return the administrator's client of a service."""
         return self.clients.setdefault(service, self.world.client(service))
+
+    def pages(self, service: str, operation: str) -> Iterator[dict[str, Any]]:
+        """Yield the pages of a listing."""
+        client = self.client(service)
+        if client.can_paginate(operation):
+            yield from client.get_paginator(operation).paginate()
+        else:
+            yield getattr(client, operation)()
 
     # ---- waiting and expecting
 

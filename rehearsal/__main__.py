@@ -1,0 +1,115 @@
+"""``python -m rehearsal``: deploy the platform on this machine, play the story, show what happened, and go."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from config.settings import load_environment
+from ml.errors import SettingsError
+from ml.progress import say
+from rehearsal.aws import emulated
+from rehearsal.deployment import Deployment
+from rehearsal.kubernetes import cluster_file, clustered
+from rehearsal.manifests import apply_overlay
+from rehearsal.processes import RehearsalError
+from rehearsal.story.act import Programme
+from rehearsal.story.plot import chosen, perform
+from rehearsal.story.stage import Stage
+from rehearsal.story.weeks import Weeks
+
+ENVIRONMENT: Final = "dev"
+_SEED: Final = 7
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def rehearse(
+    data: Annotated[Path | None, typer.Option(help="Folder of weekly files; invented ones otherwise.")] = None,
+    output: Annotated[Path, typer.Option(help="Folder below which each rehearsal has one of its own.")] = Path(
+        "out/rehearsal"
+    ),
+    act: Annotated[list[str] | None, typer.Option(help="Play this act, and what it begins with; else all.")] = None,
+    baskets: Annotated[int, typer.Option(help="Baskets in each invented week.", min=3_000)] = 3_500,
+    speed: Annotated[float, typer.Option(help="By what waits and the periods of alarms are divided.", min=1.0)] = 12.0,
+    watch: Annotated[bool, typer.Option(help="Serve the page while it grows, and say where.")] = False,
+) -> None:
+    """Rehearse the whole platform: no account, no Docker, no cost.
+
+    Examples:
+
+        python -m rehearsal
+
+        python -m rehearsal --data ../shared/data/dunnhumby --watch
+
+        python -m rehearsal --act quality-drop
+    """
+    acts = chosen(act or [])
+    folder = _own_folder(output)
+    weeks = Weeks.of(data, folder) if data else None
+    began = time.monotonic()
+    settings = load_environment(ENVIRONMENT)
+    say(f"▸ a rehearsal in {folder}")
+    with emulated(folder, speed=speed, cluster_file=cluster_file(folder)) as world:
+        deployment = Deployment(world, environment=ENVIRONMENT)
+        programme = Programme(folder, acts)
+        with ThreadPoolExecutor() as helpers, _told("synthesis, bootstrap"):
+            bootstrapped = helpers.submit(deployment.bootstrap)
+            invented = helpers.submit(Weeks.invented, folder, baskets=baskets, seed=_SEED) if weeks is None else None
+            deployment.synthesize()
+            bootstrapped.result()
+            weeks = weeks or invented.result()  # type: ignore[union-attr]  one of both is there
+        with clustered(world, name=settings.name("eks")) as cluster:
+            with _told("deployment of all stacks"):
+                deployment.deploy()
+            apply_overlay(cluster, world, ENVIRONMENT)
+            stage = Stage(
+                world=world,
+                settings=settings,
+                service=cluster.load_balancer,
+                weeks=weeks,
+                destroy=deployment.destroy,
+            )
+            perform(stage, acts, programme, between=lambda: None)
+    say(f"▸ all of it in {time.monotonic() - began:.0f} s")
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Say how long something took."""
+    began = time.monotonic()
+    yield
+    say(f"  {what}: {time.monotonic() - began:.0f} s")
+
+
+def _own_folder(output: Path) -> Path:
+    """Return a new folder below ``output``; ``latest`` leads to it."""
+    name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.getpid()}"
+    folder = output.resolve() / name
+    folder.mkdir(parents=True)
+    latest = folder.with_name(f".latest-{os.getpid()}")
+    latest.symlink_to(name)
+    latest.replace(folder.with_name("latest"))
+    return folder
+
+
+def main() -> None:
+    """Run the command; SIGTERM ends it as Ctrl-C does, so that whatever it has started ends, too."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        app()
+    except (RehearsalError, SettingsError) as error:
+        say(f"error: {error}")
+        sys.exit(2 if isinstance(error, SettingsError) else 1)
+
+
+if __name__ == "__main__":
+    main()
