@@ -3,6 +3,7 @@
 Exit code 0: done; 2: the input or a setting is wrong; 3: a load test missed its threshold; 1: our fault.
 """
 
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -33,6 +34,8 @@ app.add_typer(loadtest.app, name="loadtest")
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; turn errors into messages and exit codes."""
     code = 0
+    # Read when the library is loaded: idle threads that spin take the cores of jobs beside this one.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         result = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
         code = result if isinstance(result, int) else 0

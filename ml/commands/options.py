@@ -13,7 +13,8 @@ from ml.jobs.container import Container
 from ml.use_case import UseCase, load_use_case
 
 DEFAULT_USE_CASE = "price_sensitivity"
-CORES = os.cpu_count() or 1
+# Of this process: a container or a taskset may leave it fewer than the machine has.
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 Inputs = Annotated[
     list[Path] | None, typer.Option("--input", help="Weekly files or folders of them; several may follow.")

@@ -52,7 +52,6 @@ def train(
         "libraries": library_versions(),
         "seed": use_case.split.seed,
     }
-    # BLAS and OpenMP would each take every core, and jobs run side by side.
     write = partial(
         train_candidate,
         model,
@@ -62,7 +61,9 @@ def train(
         threads=threads,
         checkpoints=Checkpoints(checkpoints),
     )
-    with threadpool_limits(threads):
+    # Forests and boosting take their threads by themselves. Those of BLAS and OpenMP cost the linear models three times
+    # the processor time, for matrices that are too small for them.
+    with threadpool_limits(1):
         return _write(write, output)
 
 
