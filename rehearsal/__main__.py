@@ -18,8 +18,8 @@ from ml.errors import SettingsError
 from ml.progress import say
 from rehearsal.aws import emulated
 from rehearsal.deployment import Deployment
-from rehearsal.kubernetes import cluster_file, clustered
-from rehearsal.manifests import apply_overlay
+from rehearsal.kubernetes import clustered
+from rehearsal.manifests import apply_manifests
 from rehearsal.processes import RehearsalError
 from rehearsal.story.act import Programme
 from rehearsal.story.plot import chosen, perform
@@ -58,7 +58,7 @@ def rehearse(
     began = time.monotonic()
     settings = load_environment(ENVIRONMENT)
     say(f"▸ a rehearsal in {folder}")
-    with emulated(folder, speed=speed, cluster_file=cluster_file(folder)) as world:
+    with emulated(folder, speed=speed) as world:
         deployment = Deployment(world, environment=ENVIRONMENT)
         programme = Programme(folder, acts)
         with ThreadPoolExecutor() as helpers, _told("synthesis, bootstrap"):
@@ -67,10 +67,10 @@ def rehearse(
             deployment.synthesize()
             bootstrapped.result()
             weeks = weeks or invented.result()  # type: ignore[union-attr]  one of both is there
-        with clustered(world, name=settings.name("eks")) as cluster:
+        with clustered(world, settings.name("eks")) as cluster:
             with _told("deployment of all stacks"):
                 deployment.deploy()
-            apply_overlay(cluster, world, ENVIRONMENT)
+            apply_manifests(world, cluster, ENVIRONMENT)
             stage = Stage(
                 world=world,
                 settings=settings,
