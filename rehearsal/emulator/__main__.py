@@ -13,6 +13,9 @@ from pathlib import Path
 from rehearsal.emulator.settings import Settings
 
 _HOST = "127.0.0.1"
+_OTHERS = ("AWS_", "LOCALSTACK_", "MINISTACK_")
+# Functions trust the emulator's certificate, unless they are told by these what to trust.
+_AUTHORITIES = {"NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"}
 
 
 def main() -> None:
@@ -30,6 +33,7 @@ def main() -> None:
         image_environment=dict(arguments.image_variable),
         cluster=arguments.cluster.resolve(),
     )
+
     _become(environment(settings, node_modules=arguments.node_modules))
     os.chdir(settings.folder)
 
@@ -50,9 +54,7 @@ def environment(settings: Settings, *, node_modules: Path | None) -> dict[str, s
     temporary = settings.folder / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)
     return {
-        **{
-            key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "LOCALSTACK_", "MINISTACK_"))
-        },
+        **{key: value for key, value in os.environ.items() if key not in _AUTHORITIES and not key.startswith(_OTHERS)},
         "BIND_HOST": _HOST,
         "MINISTACK_HOST": _HOST,
         "GATEWAY_PORT": str(settings.port),
@@ -62,6 +64,9 @@ def environment(settings: Settings, *, node_modules: Path | None) -> dict[str, s
         "AUTH": "true",
         "AWS_ACCESS_KEY_ID": f"AKIA{secrets.token_hex(8).upper()}",
         "AWS_SECRET_ACCESS_KEY": secrets.token_urlsafe(30),
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "NO_PROXY": _HOST,
         "TMPDIR": str(temporary),
         "STATE_DIR": str(settings.folder / "state"),
         "S3_DATA_DIR": str(settings.folder / "s3"),

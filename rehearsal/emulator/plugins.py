@@ -7,7 +7,10 @@ from rehearsal.emulator.settings import Settings
 
 # In this order.
 PLUGINS: Final[tuple[str, ...]] = (
+    "fidelity",
     "identities",
+    "runtimes",
+    "machine_images",
     "clock",
     "alarms",
     "eks",
@@ -19,6 +22,7 @@ PLUGINS: Final[tuple[str, ...]] = (
     "control",
     "schedules",
     "events",
+    "cloudformation",
 )
 
 

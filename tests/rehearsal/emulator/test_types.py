@@ -1,0 +1,80 @@
+"""Resource types of CloudFormation: made by the emulator's own API, accepted, or refused."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from rehearsal.world import World
+
+
+def test_a_type_that_ministack_lacks_is_there_for_every_caller_and_gone_with_its_stack(world: World) -> None:
+    query = {
+        "Type": "AWS::Athena::NamedQuery",
+        "Properties": {"Database": "lake", "Name": "weeks", "QueryString": "SELECT 1", "WorkGroup": "primary"},
+    }
+    stack = _deployed(world, "queries", {"Query": query})
+    athena = world.client("athena")
+    made = stack["Outputs"][0]["OutputValue"]
+
+    assert athena.get_named_query(NamedQueryId=made)["NamedQuery"]["QueryString"] == "SELECT 1"
+
+    _deleted(world, "queries")
+
+    with pytest.raises(ClientError):
+        athena.get_named_query(NamedQueryId=made)
+
+
+def test_a_type_that_nobody_knows_is_refused_before_anything_is_made(world: World) -> None:
+    with pytest.raises(ClientError, match=r"Unrecognized resource types: \[AWS::Braket::Hope\]"):
+        world.client("cloudformation").create_stack(
+            StackName="hope", TemplateBody=json.dumps({"Resources": {"Hope": {"Type": "AWS::Braket::Hope"}}})
+        )
+
+    assert _fidelity(world)["AWS::Braket::Hope"]["how"] == "refused"
+
+
+def test_properties_that_nothing_looks_at_are_counted(world: World) -> None:
+    group = {"Type": "AWS::EC2::SecurityGroup", "Properties": {"GroupDescription": "one", "Colour": "green"}}
+    _deployed(world, "groups", {"Group": group})
+
+    assert _fidelity(world)["AWS::EC2::SecurityGroup"]["unread"] == {"Colour": 1}
+
+
+def test_what_does_nothing_here_is_said_to_be_accepted(world: World) -> None:
+    chart = {"Type": "Custom::AWSCDK-EKS-HelmChart", "Properties": {"ServiceToken": "none", "Chart": "autoscaler"}}
+    _deployed(world, "charts", {"Chart": chart})
+
+    found = _fidelity(world)["Custom::AWSCDK-EKS-HelmChart"]
+    assert (found["how"], found["resources"]) == ("accepted", 1)
+    assert "internet" in found["why"]
+
+
+def test_a_machine_image_that_aws_publishes_has_a_name(world: World) -> None:
+    name = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-6.1-arm64"
+
+    assert world.client("ssm").get_parameter(Name=name)["Parameter"]["Value"].startswith("ami-")
+
+
+def _deployed(world: World, name: str, resources: dict[str, Any]) -> Any:
+    cloudformation = world.client("cloudformation")
+    template = {"Resources": resources, "Outputs": {"Made": {"Value": {"Ref": next(iter(resources))}}}}
+    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(template))
+    until = time.monotonic() + 30
+    while (stack := cloudformation.describe_stacks(StackName=name)["Stacks"][0])["StackStatus"].endswith("PROGRESS"):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert stack["StackStatus"] == "CREATE_COMPLETE", stack.get("StackStatusReason")
+    return stack
+
+
+def _deleted(world: World, name: str) -> None:
+    cloudformation = world.client("cloudformation")
+    cloudformation.delete_stack(StackName=name)
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+
+
+def _fidelity(world: World) -> Any:
+    return json.loads((world.folder / "aws" / "fidelity.json").read_text(encoding="utf-8"))["types"]
