@@ -1,7 +1,10 @@
-"""The document of a rehearsal, collected as often as somebody looks: what cannot change any more is asked for once."""
+"""The document of a rehearsal, collected as often as somebody looks.
 
-from collections.abc import Callable
-from typing import Final, TypeVar
+What was seen once stays in it: at the end of a rehearsal everything is destroyed, and the page is to show it still.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -9,6 +12,7 @@ from config.settings import load_environment
 from rehearsal.collect import files
 from rehearsal.collect.flow import Flow
 from rehearsal.collect.lake import Lake
+from rehearsal.collect.stacks import Stacks
 from rehearsal.collect.watch import Watch
 from rehearsal.page.document import Document
 from rehearsal.world import World
@@ -23,41 +27,44 @@ class Collector:
 
     def __init__(self, world: World, *, environment: str = "dev") -> None:
         self._world = world
-        self._settings = load_environment(environment)
         self._flow = Flow(world)
         self._watch = Watch(world)
-        self._lake = Lake(world, self._settings)
+        self._stacks = Stacks(world)
+        self._lake = Lake(world, load_environment(environment))
+        self._seen: dict[str, dict[str, Any]] = {}
 
     def read(self) -> Document:
-        """Return how things stand; what cannot be read is missing, and said in ``faults``."""
+        """Return how things stand, with all that was seen before; what cannot be read is said in ``faults``."""
         faults: list[str] = []
 
-        def tried(what: str, look: Callable[[], tuple[Found, ...]]) -> tuple[Found, ...]:
+        def seen(what: str, look: Callable[[], Iterable[Found]], key: Callable[[Found], str]) -> tuple[Found, ...]:
+            known = self._seen.setdefault(what, {})
             try:
-                return look()
+                known.update({key(each): each for each in look()})
             except _UNREADABLE as error:
                 faults.append(f"{what}: {type(error).__name__}: {error}")
-                return ()
+            return tuple(known.values())
 
         folder, aws = self._world.folder, self._world.folder / "aws"
         run = files.run(folder, speed=self._world.speed)
-        machines = tried("state machines", self._flow.machines)
-        models = tried("model packages", self._lake.models)
-        alarms = tried("alarms", self._watch.alarms)
+        machines = seen("state machines", self._flow.machines, lambda each: each.name)
         return Document(
             run=run,
-            acts=tried("acts", lambda: files.acts(folder)),
-            timings=tried("timings", lambda: files.timings(folder)),
+            acts=seen("acts", lambda: files.acts(folder), lambda each: each.name),
+            timings=(
+                *seen("timings", lambda: files.timings(folder), lambda each: f"{each.step} {each.started}"),
+                *seen("stacks", self._stacks.timings, lambda each: each.step),
+            ),
             machines=machines,
-            executions=tried("executions", lambda: self._flow.executions(machines)),
-            jobs=tried("jobs", lambda: files.jobs(aws)),
-            models=models,
-            decisions=tried("audit records", self._lake.decisions),
-            alarms=alarms,
-            series=tried("metrics", lambda: self._watch.series(since=run.started)),
-            types=tried("resource types", lambda: files.types(aws)),
-            reports=tried("reports", self._lake.reports),
-            load=tried("load", lambda: files.load(folder)),
+            executions=seen("executions", lambda: self._flow.executions(machines), lambda each: each.arn),
+            jobs=seen("jobs", lambda: files.jobs(aws), lambda each: each.name),
+            models=seen("model packages", self._lake.models, lambda each: each.version),
+            decisions=seen("audit records", self._lake.decisions, lambda each: f"{each.what} {each.at}"),
+            alarms=seen("alarms", self._watch.alarms, lambda each: each.name),
+            series=seen("metrics", lambda: self._watch.series(since=run.started), lambda each: each.key),
+            types=seen("resource types", lambda: files.types(aws), lambda each: each.type),
+            reports=seen("reports", self._lake.reports, lambda each: each.href),
+            load=seen("load", lambda: files.load(folder), lambda each: f"{each.name} {each.started}"),
             faults=tuple(faults),
         )
 

@@ -6,12 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from rehearsal.journal import LOAD, RUN, TIMINGS
 from rehearsal.page.document import Act, Job, Load, Outcome, ResourceType, Run, Timing
 
 STORY: Final = "story.json"
-RUN: Final = "run.json"
-TIMINGS: Final = "timings.json"
-LOAD: Final = "load.json"
 JOBS: Final = "jobs.jsonl"
 FIDELITY: Final = "fidelity.json"
 _JOB_STATUS: Final = {

@@ -6,18 +6,20 @@ from typing import Final
 
 from markupsafe import Markup
 
-from ml.files import new_file
+from ml.files import new_file, write_json
 from ml.reports.page import environment
 from rehearsal.page.document import Document
 
 PAGE: Final = "rehearsal.html"
+DOCUMENT: Final = "document.json"
 _STATIC: Final = Path(__file__).parent / "static"
 # In this order: later ones use what earlier ones name.
 _SCRIPTS: Final = ("dom", "state", "timeline", "machines", "charts", "sections", "main")
 
 
 def write_page(folder: Path, document: Document) -> Path:
-    """Write the page into ``folder``; return it."""
+    """Write ``document.json`` and the page of it into ``folder``; return the page."""
+    write_json(folder / DOCUMENT, document.as_json())
     target = folder / PAGE
     with new_file(target) as temporary:
         temporary.write_text(render(document), encoding="utf-8")

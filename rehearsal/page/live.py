@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Final
 
-from rehearsal.page.build import PAGE, render
+from rehearsal.page.build import DOCUMENT, PAGE, render
 from rehearsal.page.document import Document
 
 _SECONDS: Final = 2.0
@@ -80,7 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(
                 HTTPStatus.OK, render(document, live=True).encode(), _HTML, {"Content-Security-Policy": _POLICY}
             )
-        elif path != "document.json":
+        elif path != DOCUMENT:
             self._report(path, document)
         elif self.headers.get("if-none-match") == etag:
             self._answer(HTTPStatus.NOT_MODIFIED, b"", _JSON, {"ETag": etag})

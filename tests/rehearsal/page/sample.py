@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Final
 
 from rehearsal.page.document import (
@@ -60,6 +61,7 @@ def after(minutes: float) -> datetime:
     return BEGAN + timedelta(minutes=minutes)
 
 
+@cache
 def sample() -> Document:
     """Return the document of a run that has ended."""
     executions = tuple(sorted(_executions(), key=lambda each: each.started))
