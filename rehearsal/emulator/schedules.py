@@ -29,6 +29,7 @@ _SERVICE: Final = "scheduler.amazonaws.com"
 _SDK: Final = "arn:aws:scheduler:::aws-sdk:"
 # What Scheduler's target ARNs call a service, where botocore has another name for it.
 _CLIENTS: Final = {"sfn": "stepfunctions", "eventbridge": "events", "cloudwatchlogs": "logs"}
+_LOOK_SECONDS: Final = 1
 _logger: Final = logging.getLogger("schedules")
 Schedule = Mapping[str, Any]
 
@@ -41,6 +42,7 @@ def install(settings: Settings) -> None:
     """Fire schedules as their roles, when they are due or when a driver asks for it."""
     front = Front(settings)
     last: dict[tuple[str, str, str], float] = {}
+    scheduler._SCHEDULE_TICK_INTERVAL = _LOOK_SECONDS
     scheduler._tick_schedules = lambda: _fire_due(front, last, now=time.time())
     provisioners._RESOURCE_HANDLERS["AWS::Scheduler::Schedule"] = {
         "create": _create,
@@ -114,10 +116,10 @@ def _named(given: Any, shape: Any) -> Any:
 
 
 def _fire_due(front: Front, last: dict[tuple[str, str, str], float], *, now: float) -> None:
-    """Fire each schedule whose time has come since the last look; a schedule's first look only begins its time."""
+    """Fire each schedule whose time has come since it was fired last, or made."""
     for place, schedule in list(scheduler._schedules._data.items()):
         account, region, _ = place
-        before = last.setdefault(place, now)
+        before = max(last.get(place, 0.0), schedule["CreationDate"])
         try:
             if schedule.get("State") != "ENABLED" or not due(schedule, before=before, now=now):
                 continue

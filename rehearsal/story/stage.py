@@ -229,6 +229,15 @@ class Stage:
         arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         topics = [each["TopicArn"] for page in sns.get_paginator("list_topics").paginate() for each in page["Topics"]]
         alerts = next(each for each in topics if each.endswith(f":{self.settings.name('alerts')}"))
+        allowed = {
+            "Effect": "Allow",
+            "Principal": {"Service": "sns.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": arn,
+            "Condition": {"ArnEquals": {"aws:SourceArn": alerts}},
+        }
+        document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": document})
         sns.subscribe(TopicArn=alerts, Protocol="sqs", Endpoint=arn)
         return queue
 
