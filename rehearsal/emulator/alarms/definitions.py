@@ -39,8 +39,8 @@ class Definition:
     @property
     def stat(self) -> str | None:
         """The statistic, if a metric is looked at rather than an expression."""
-        query = self.metrics.get(self.shown)
-        return query.stat if query else None
+        shown = self.metrics.get(self.shown)
+        return shown.stat if shown else None
 
     @property
     def every(self) -> int:
@@ -53,8 +53,8 @@ class Definition:
         """Return the evaluation range before ``end``, in periods that are a ``speed``-th of those asked for."""
         number = self.rule.range
         found = {
-            name: series(query, end=end, seconds=query.period / speed, number=number)
-            for name, query in self.metrics.items()
+            name: series(each, end=end, seconds=each.period / speed, number=number)
+            for name, each in self.metrics.items()
         }
         return evaluate(self.shown, found, self.expressions, period=self.period)
 
@@ -98,12 +98,12 @@ def define(request: Mapping[str, Any]) -> Definition:
     if request.get("EvaluateLowSampleCountPercentile", "evaluate") != "evaluate":
         raise AlarmError("EvaluateLowSampleCountPercentile: only 'evaluate' is emulated")
     queries = _queries(request)
-    metrics = {name: _query(each) for name, each in queries.items() if "MetricStat" in each}
+    metrics = {name: query(each["MetricStat"]) for name, each in queries.items() if "MetricStat" in each}
     try:
         expressions = {name: parse(each["Expression"]) for name, each in queries.items() if "Expression" in each}
     except ExpressionError as error:
         raise AlarmError(str(error)) from error
-    periods = {query.period for query in metrics.values()}
+    periods = {each.period for each in metrics.values()}
     if len(periods) != 1:
         raise AlarmError("Metrics: one period for all of an alarm's metrics is emulated, and at least one metric")
     (period,) = periods
@@ -190,21 +190,26 @@ def _queries(request: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return queries
 
 
-def _query(asked: Mapping[str, Any]) -> Query:
-    found = asked["MetricStat"]
-    period = int(found["Period"])
-    if period not in _SHORT and (period < _MINUTE or period % _MINUTE):
-        raise AlarmError(f"Period {period}: must be 10, 20, 30 or a multiple of 60")
-    if not known(found["Stat"]):
-        raise AlarmError(f"Stat {found['Stat']}: not emulated")
-    metric = found["Metric"]
+def query(asked: Mapping[str, Any], *, short: Sequence[int] = _SHORT) -> Query:
+    """Read a MetricStat, whose period is one of ``short`` or whole minutes.
+
+    Raises:
+        AlarmError: the period or the statistic is none that is known.
+
+    """
+    period = int(asked["Period"])
+    if period not in short and (period < _MINUTE or period % _MINUTE):
+        raise AlarmError(f"Period {period}: must be {', '.join(map(str, short))} or a multiple of {_MINUTE}")
+    if not known(asked["Stat"]):
+        raise AlarmError(f"Stat {asked['Stat']}: not emulated")
+    metric = asked["Metric"]
     return Query(
         namespace=metric["Namespace"],
         name=metric["MetricName"],
-        dimensions={each["Name"]: each["Value"] for each in metric.get("Dimensions", [])},
+        dimensions={each["Name"]: each["Value"] for each in metric.get("Dimensions") or []},
         period=period,
-        stat=found["Stat"],
-        unit=found.get("Unit"),
+        stat=asked["Stat"],
+        unit=asked.get("Unit"),
     )
 
 

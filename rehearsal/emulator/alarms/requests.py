@@ -1,4 +1,4 @@
-"""The calls on alarms that ministack's CloudWatch answers otherwise: they go to the watch."""
+"""The calls that ministack's CloudWatch answers otherwise: on alarms they go to the watch."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -7,6 +7,7 @@ from typing import Any, Final
 from ministack.services import cloudwatch
 from ministack.services.cloudformation import provisioners
 
+from rehearsal.emulator.alarms.data import metric_data, metric_statistics
 from rehearsal.emulator.alarms.definitions import AlarmError, check
 from rehearsal.emulator.alarms.evaluation import State
 from rehearsal.emulator.alarms.watch import Watch
@@ -18,10 +19,14 @@ _Handler = Callable[[Any, Mapping[str, Any], bool, bool], Answer]
 
 
 def install(watch: Watch) -> None:
-    """Put the watch behind PutMetricAlarm, PutCompositeAlarm, SetAlarmState and templates' metric alarms."""
-    cloudwatch._put_metric_alarm = _handler(lambda request: watch.put_metric_alarm(request, now=time.time()))
-    cloudwatch._put_composite_alarm = _handler(lambda request: watch.put_composite_alarm(request, now=time.time()))
+    """Put the watch behind the calls on alarms and templates' metric alarms; let metrics be read as AWS has it."""
+    cloudwatch._put_metric_alarm = _handler(lambda request: _done(watch.put_metric_alarm(request, now=time.time())))
+    cloudwatch._put_composite_alarm = _handler(
+        lambda request: _done(watch.put_composite_alarm(request, now=time.time()))
+    )
     cloudwatch._set_alarm_state = _handler(lambda request: _set_state(watch, request))
+    cloudwatch._get_metric_data = _handler(metric_data)
+    cloudwatch._get_metric_statistics = _handler(metric_statistics)
     # ministack looks at alarms whenever a metric comes.
     cloudwatch._evaluate_all_alarms = lambda: None
 
@@ -33,7 +38,11 @@ def install(watch: Watch) -> None:
     provisioners._cw_metric_alarm_put = put_from_template
 
 
-def _set_state(watch: Watch, request: Mapping[str, Any]) -> None:
+def _done(_: object) -> dict[str, Any]:
+    return {}
+
+
+def _set_state(watch: Watch, request: Mapping[str, Any]) -> dict[str, Any]:
     check(request, "SetAlarmState")
     try:
         watch.set_state(
@@ -41,28 +50,39 @@ def _set_state(watch: Watch, request: Mapping[str, Any]) -> None:
         )
     except ValueError as error:
         raise AlarmError(str(error)) from error
+    return {}
 
 
-def _handler(call: Callable[[Mapping[str, Any]], object]) -> _Handler:
+def _handler(call: Callable[[Mapping[str, Any]], dict[str, Any]]) -> _Handler:
     def handle(_: Any, request: Mapping[str, Any], is_cbor: bool, is_json: bool) -> Answer:
         def refuse(code: str, message: str, status: int) -> Answer:
             found: Answer = cloudwatch._error(code, message, status, use_json=is_json, use_cbor=is_cbor)
             return found
 
         if not is_cbor and not is_json:
-            return refuse("InvalidAction", "Calls on alarms are taken in CBOR and JSON only", _BAD_REQUEST)
+            return refuse("InvalidAction", "This call is taken in CBOR and JSON only", _BAD_REQUEST)
         try:
-            call(request)
+            result = call(request)
         except AlarmError as error:
             return refuse("ValidationError", str(error), _BAD_REQUEST)
         except KeyError as error:
             return refuse("ResourceNotFound", f"Alarm {error} not found", _NOT_FOUND)
-        done: Answer = cloudwatch._cbor_ok({}) if is_cbor else cloudwatch._json_ok({})
-        return done
+        if is_cbor:
+            result = {
+                key: [_IN_CBOR[key](each) for each in value] if key in _IN_CBOR else value
+                for key, value in result.items()
+            }
+        answer: Answer = cloudwatch._cbor_ok(result) if is_cbor else cloudwatch._json_ok(result)
+        return answer
 
     return handle
 
 
+# Members with times, which CBOR has a type of its own for.
+_IN_CBOR: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "MetricDataResults": cloudwatch._cbor_metric_data_result,
+    "Datapoints": cloudwatch._cbor_datapoint,
+}
 _NUMBERS: Final[Mapping[str, Callable[[Any], float]]] = {
     "Threshold": float,
     "Period": int,
