@@ -33,7 +33,8 @@ def client(service: str, config: Config | None = None) -> Any:
     try:
         # AWS_REGION is what EKS, Lambda and the other SDKs go by; botocore by itself reads AWS_DEFAULT_REGION.
         region = os.environ.get("AWS_REGION") or None
-        return _session().create_client(service, region_name=region, config=_CONFIG.merge(config))
+        merged = _CONFIG if config is None else _CONFIG.merge(config)
+        return _session().create_client(service, region_name=region, config=merged)
     except NoRegionError as error:
         raise SettingsError("AWS_REGION is not set, and no profile names a region") from error
 
