@@ -4,34 +4,20 @@ import shutil
 from datetime import datetime
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from config.names import BASKETS, EVENT_TIME, PRODUCTS
+from config.names import EVENT_TIME, PRODUCTS
 from ml.data.generate import generate_weeks
-from ml.features.gold_reader import gold_weeks, load_gold
-from ml.features.refine import refine
 from ml.use_case import load_use_case
 from stacks.constructs.schemas import baskets_schema
 from tests.feature_groups import Store, feature_store
+from tests.golds import assert_same, gold_of
 from tests.integration.runs import mlops
 
 CAME, CORRECTED = "2026-03-02T10:00:00Z", "2026-03-09T10:00:00Z"
 USE_CASE = load_use_case("price_sensitivity")
-
-
-def gold_of(files: list[Path], folder: Path) -> Path:
-    refine(
-        files,
-        silver=folder / "silver",
-        gold=folder / "gold",
-        reports=folder / "reports",
-        use_case=USE_CASE,
-        great_expectations=False,
-    )
-    return folder / "gold"
 
 
 def feed(gold: Path, to: Path | str, known_at: str) -> None:
@@ -43,24 +29,6 @@ def as_of(time: str, *, offline: Path, gold: Path, output: Path) -> Path:
     done = mlops("as-of", "--time", time, "--offline", offline, "--products", gold / PRODUCTS, "--output", output)
     assert done.returncode == 0, done.stderr
     return output
-
-
-def assert_same(found: Path, gold: Path) -> None:
-    """Fail unless both hold the same rows; the order of a file's rows means nothing."""
-    for table, key in ((BASKETS, "basket_id"), (PRODUCTS, "prod_code")):
-        files = sorted(path.relative_to(gold) for path in (gold / table).rglob("*.parquet"))
-        assert files == sorted(path.relative_to(found) for path in (found / table).rglob("*.parquet"))
-        for file in files:
-            one, other = (pq.read_table(root / file, partitioning=None).sort_by(key) for root in (found, gold))
-            # Whether a column could be empty depends on what DuckDB knows of its values, not on them.
-            assert dict(zip(one.schema.names, one.schema.types, strict=True)) == dict(
-                zip(other.schema.names, other.schema.types, strict=True)
-            )
-            for name in other.schema.names:
-                assert one.column(name).equals(other.column(name)), name
-    one, other = (load_gold(root, USE_CASE, weeks=gold_weeks(root)) for root in (found, gold))
-    np.testing.assert_array_equal(one.line_products, other.line_products)
-    np.testing.assert_array_equal(one.labels, other.labels)
 
 
 def test_as_of_now_it_is_gold_and_as_of_before_a_correction_it_is_the_gold_of_then(tmp_path: Path) -> None:
