@@ -4,30 +4,18 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
-from config.settings import load_environment
 from ml.errors import SettingsError
 from ml.progress import say
-from rehearsal.aws import emulated
-from rehearsal.deployment import Deployment
-from rehearsal.kubernetes import clustered
-from rehearsal.manifests import apply_manifests
 from rehearsal.processes import RehearsalError
-from rehearsal.story.act import Programme
-from rehearsal.story.plot import chosen, perform
-from rehearsal.story.stage import Stage
-from rehearsal.story.weeks import Weeks
+from rehearsal.run import Rehearsal
+from rehearsal.story.plot import chosen
 
-ENVIRONMENT: Final = "dev"
-_SEED: Final = 7
 app = typer.Typer(add_completion=False)
 
 
@@ -52,42 +40,13 @@ def rehearse(
 
         python -m rehearsal --act quality-drop
     """
-    acts = chosen(act or [])
     folder = _own_folder(output)
-    weeks = Weeks.of(data, folder) if data else None
-    began = time.monotonic()
-    settings = load_environment(ENVIRONMENT)
     say(f"▸ a rehearsal in {folder}")
-    with emulated(folder, speed=speed) as world:
-        deployment = Deployment(world, environment=ENVIRONMENT)
-        programme = Programme(folder, acts)
-        with ThreadPoolExecutor() as helpers, _told("synthesis, bootstrap"):
-            bootstrapped = helpers.submit(deployment.bootstrap)
-            invented = helpers.submit(Weeks.invented, folder, baskets=baskets, seed=_SEED) if weeks is None else None
-            deployment.synthesize()
-            bootstrapped.result()
-            weeks = weeks or invented.result()  # type: ignore[union-attr]  one of both is there
-        with clustered(world, settings.name("eks")) as cluster:
-            with _told("deployment of all stacks"):
-                deployment.deploy()
-            apply_manifests(world, cluster, ENVIRONMENT)
-            stage = Stage(
-                world=world,
-                settings=settings,
-                service=cluster.load_balancer,
-                weeks=weeks,
-                destroy=deployment.destroy,
-            )
-            perform(stage, acts, programme, between=lambda: None)
-    say(f"▸ all of it in {time.monotonic() - began:.0f} s")
-
-
-@contextmanager
-def _told(what: str) -> Iterator[None]:
-    """Say how long something took."""
     began = time.monotonic()
-    yield
-    say(f"  {what}: {time.monotonic() - began:.0f} s")
+    page = Rehearsal(
+        folder=folder, acts=chosen(act or []), data=data, baskets=baskets, speed=speed, watched=watch
+    ).play()
+    say(f"▸ all of it in {time.monotonic() - began:.0f} s: {page}")
 
 
 def _own_folder(output: Path) -> Path:

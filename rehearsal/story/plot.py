@@ -1,7 +1,7 @@
 """The whole story in order, and how it is played."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -57,8 +57,8 @@ def chosen(names: Sequence[str]) -> tuple[Act, ...]:
     return tuple(act for act in ACTS if act.name in wanted)
 
 
-def perform(stage: Stage, acts: Iterable[Act], programme: Programme, *, between: Callable[[], None]) -> None:
-    """Play ``acts``; one that fails ends the story. ``between`` is called after each, for who looks on."""
+def perform(stage: Stage, acts: Iterable[Act], programme: Programme) -> None:
+    """Play ``acts``; one that fails ends the story."""
     for act in acts:
         say(f"▸ {act.title}")
         programme.begin(act)
@@ -78,4 +78,3 @@ def perform(stage: Stage, acts: Iterable[Act], programme: Programme, *, between:
             raise
         programme.end(act, problem=None)
         say(f"  done in {time.monotonic() - began:.0f} s")
-        between()

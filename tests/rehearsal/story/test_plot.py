@@ -52,7 +52,7 @@ def test_what_fails_ends_the_story_and_is_kept(tmp_path: Path) -> None:
     programme = Programme(tmp_path, acts)
 
     with pytest.raises(RehearsalError, match="expected: rain"):
-        perform(cast("Stage", _Silent()), acts, programme, between=lambda: None)
+        perform(cast("Stage", _Silent()), acts, programme)
 
     kept = json.loads((tmp_path / STORY).read_text())
     assert [each["status"] for each in kept] == ["passed", "failed", "waiting"]

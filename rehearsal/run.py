@@ -1,0 +1,129 @@
+"""A rehearsal from beginning to end: start AWS and the cluster, deploy, play, show, and go."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from config.settings import load_environment
+from ml.progress import say
+from rehearsal.aws import emulated
+from rehearsal.collect import Collector, files
+from rehearsal.deployment import Deployment
+from rehearsal.journal import Journal
+from rehearsal.kubernetes import clustered
+from rehearsal.manifests import apply_manifests
+from rehearsal.page.build import write_page
+from rehearsal.page.document import Document
+from rehearsal.page.live import watching
+from rehearsal.story.act import Act, Programme
+from rehearsal.story.plot import perform
+from rehearsal.story.stage import Stage
+from rehearsal.story.weeks import Weeks
+from rehearsal.world import World
+
+ENVIRONMENT: Final = "dev"
+_SEED: Final = 7
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rehearsal:
+    """What is played, with which files, where, and how fast waiting goes.
+
+    ``data`` is a folder of weekly files; without one ``baskets`` are invented for each week.
+    """
+
+    folder: Path
+    acts: tuple[Act, ...]
+    data: Path | None
+    baskets: int
+    speed: float
+    watched: bool
+
+    def play(self) -> Path:
+        """Play it; return the page, which is written also where an act fails.
+
+        Raises:
+            RehearsalError: something did not start, was not deployed, or did not come as an act says.
+            SettingsError: ``data`` has too few files.
+
+        """
+        given = Weeks.of(self.data, self.folder) if self.data else None
+        said = f"{self.data}" if self.data else f"invented, {self.baskets:,} baskets a week"
+        journal = Journal(self.folder, speed=self.speed, data=said)
+        programme = Programme(self.folder, self.acts)
+        with emulated(self.folder, speed=self.speed) as world:
+            show = _Show(world)
+            with watching(self.folder, show.read) if self.watched else nullcontext("") as address:
+                if address:
+                    say(f"▸ watch it at {address}")
+                try:
+                    self._perform(world, given, journal, programme, show)
+                finally:
+                    journal.end()
+                    page = write_page(self.folder, show.read())
+        return page
+
+    def _perform(
+        self, world: World, given: Weeks | None, journal: Journal, programme: Programme, show: "_Show"
+    ) -> None:
+        deployment = Deployment(world, environment=ENVIRONMENT)
+        settings = load_environment(ENVIRONMENT)
+        with ThreadPoolExecutor() as beside:
+            bootstrap = beside.submit(_timed, journal, "bootstrap", deployment.bootstrap)
+            weeks = given or Weeks.invented(self.folder, baskets=self.baskets, seed=_SEED)
+            _timed(journal, "synthesis", deployment.synthesize)
+            bootstrap.result()
+        with clustered(world, settings.name("eks")) as cluster:
+            _timed(journal, "deployment of all stacks", deployment.deploy)
+            with _told(journal, "manifests"):
+                apply_manifests(world, cluster, ENVIRONMENT)
+
+            def destroy() -> None:
+                show.keep()
+                _timed(journal, "destruction of all stacks", deployment.destroy)
+
+            stage = Stage(world=world, settings=settings, service=cluster.load_balancer, weeks=weeks, destroy=destroy)
+            perform(stage, self.acts, programme)
+
+
+class _Show:
+    """The document: what was there is kept when everything goes."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._collector = Collector(world, environment=ENVIRONMENT)
+        self._kept: Document | None = None
+
+    def keep(self) -> None:
+        """Read everything once more, before it goes."""
+        self._kept = self._collector.read()
+
+    def read(self) -> Document:
+        """Return how things stand."""
+        if self._kept is None:
+            return self._collector.read()
+        folder = self._world.folder
+        latest = {
+            "run": files.run(folder, speed=self._world.speed),
+            "acts": files.acts(folder),
+            "timings": files.timings(folder),
+        }
+        return self._kept.model_copy(update=latest)
+
+
+def _timed(journal: Journal, what: str, do: Callable[[], None]) -> None:
+    with _told(journal, what):
+        do()
+
+
+@contextmanager
+def _told(journal: Journal, what: str) -> Iterator[None]:
+    """Enter how long something took, and say it."""
+    began = time.monotonic()
+    with journal.step(what):
+        yield
+    say(f"  {what}: {time.monotonic() - began:.0f} s")
