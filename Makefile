@@ -116,10 +116,11 @@ tests: setup ## make test and make test-service in one run, as CI does
 	$(BIN)/coverage report --include '$(AROUND)'
 
 .PHONY: test-stacks
-test-stacks: cli ## tests of the CDK app, what operates it, and the Kubernetes manifests
+test-stacks: cli ## tests of the CDK app, what operates and rehearses it, and the Kubernetes manifests
 	$(PYTEST) $(INFRASTRUCTURE)
 
-INFRASTRUCTURE := tests/stacks tests/unit/operations tests/browser/test_cost_page.py $(wildcard tests/unit/test_manifests*.py)
+INFRASTRUCTURE := tests/stacks tests/rehearsal tests/unit/operations tests/browser/test_cost_page.py \
+  $(wildcard tests/unit/test_manifests*.py)
 SERVICE := $(wildcard $(addprefix tests/unit/,serving loadtest lambdas test_images.py) \
   $(addprefix tests/integration/test_,cloud.py hostile_callers.py loadtest_command.py serv*.py swap.py) \
   $(addprefix tests/browser/test_,serving_page.py loadtest_page.py) \
