@@ -12,6 +12,8 @@ from rehearsal.aws import NODE_MODULES, ROOT
 from rehearsal.processes import RehearsalError, start, stop
 from rehearsal.world import REGISTRY, World, inherited
 
+# Stacks that do not need each other.
+_AT_ONCE: Final = ("--concurrency", "8")
 # A custom resource whose function cannot answer is waited for up to an hour.
 _SECONDS: Final = 240
 _LAST: Final = 4_000
@@ -47,17 +49,8 @@ class Deployment:
 
     def deploy(self) -> None:
         """Deploy all stacks."""
-        self._cdk(
-            "deploy",
-            "--all",
-            *self._from_assembly(),
-            "--require-approval",
-            "never",
-            "--progress",
-            "events",
-            "--concurrency",
-            "8",
-        )
+        quietly = ("--require-approval", "never", "--progress", "events")
+        self._cdk("deploy", "--all", *self._from_assembly(), *quietly, *_AT_ONCE)
 
     def diff(self) -> None:
         """Compare what is deployed to the templates; a difference is an error."""
@@ -65,7 +58,7 @@ class Deployment:
 
     def destroy(self) -> None:
         """Remove all stacks."""
-        self._cdk("destroy", "--all", "--force", *self._from_assembly())
+        self._cdk("destroy", "--all", "--force", *self._from_assembly(), *_AT_ONCE)
 
     def _from_assembly(self) -> tuple[str, str]:
         return ("--app", str(self._assembly))

@@ -1,6 +1,6 @@
 """Resource types of CloudFormation that the emulator lacks, and an account of those it has."""
 
-from rehearsal.emulator.cloudformation import accepted, amended, backed, judged, types, watched
+from rehearsal.emulator.cloudformation import accepted, amended, backed, buckets, judged, prompt, types, watched
 from rehearsal.emulator.settings import Settings
 
 
@@ -9,5 +9,7 @@ def install(settings: Settings) -> None:
     backed.register(types.TYPES, settings)
     accepted.install()
     amended.install()
+    buckets.install()
     judged.install()
     watched.install()
+    prompt.install()

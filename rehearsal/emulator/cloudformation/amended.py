@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ministack.services import ec2, eks
+from ministack.services import ec2, eks, sns
 from ministack.services.cloudformation import provisioners
 
 Properties = Mapping[str, Any]
@@ -15,6 +15,7 @@ def install() -> None:
     handlers = provisioners._RESOURCE_HANDLERS
     handlers["AWS::EKS::Cluster"] = _cluster(handlers["AWS::EKS::Cluster"], handlers["AWS::EC2::SecurityGroup"])
     handlers["AWS::EKS::Nodegroup"] = _node_group(handlers["AWS::EKS::Nodegroup"])
+    handlers["AWS::SNS::Topic"] = _topic(handlers["AWS::SNS::Topic"])
 
 
 def _cluster(native: Mapping[str, Any], groups: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,5 +54,17 @@ def _node_group(native: Mapping[str, Any]) -> dict[str, Any]:
             "CapacityType", "ON_DEMAND"
         )
         return name, attributes
+
+    return {**native, "create": create}
+
+
+def _topic(native: Mapping[str, Any]) -> dict[str, Any]:
+    """A topic says by which key its messages are encrypted."""
+
+    def create(logical_id: str, properties: Properties, stack_name: str) -> Made:
+        arn, attributes = native["create"](logical_id, properties, stack_name)
+        if key := properties.get("KmsMasterKeyId"):
+            sns._topics[arn]["attributes"]["KmsMasterKeyId"] = key
+        return arn, attributes
 
     return {**native, "create": create}
