@@ -11,10 +11,13 @@ from rehearsal.world import World
 
 _NAMESPACES: Final = (SERVICE_METRICS, MODEL_METRICS, DELIVERY_METRICS)
 _PERIOD: Final = 60
+# What CloudWatch knows as periods below a minute.
+_SHORT: Final = (1, 5, 10, 20, 30)
 # GetMetricData's own limit.
 _QUERIES: Final = 500
 _UPDATE: Final = "StateUpdate"
 Query = dict[str, Any]
+Points = tuple[tuple[datetime, float], ...]
 
 
 class Watch:
@@ -22,7 +25,7 @@ class Watch:
 
     def __init__(self, world: World) -> None:
         self._client = world.client("cloudwatch")
-        self._period = max(1, round(_PERIOD / world.speed))
+        self._speed = world.speed
 
     def alarms(self) -> tuple[Alarm, ...]:
         """Return the alarms, composite ones first."""
@@ -47,9 +50,8 @@ class Watch:
     def series(self, *, since: datetime) -> tuple[Series, ...]:
         """Return the metrics that alarms look at, and all others of the platform's own namespaces."""
         wanted: dict[str, Query] = {}
-        for page in self._pages():
-            for alarm in page.get("MetricAlarms", []):
-                wanted |= {_key(each): each for each in _stats(alarm)}
+        for alarm in self._metric_alarms():
+            wanted |= {_key(each): each for each in _stats(alarm)}
         for namespace in _NAMESPACES:
             for page in self._client.get_paginator("list_metrics").paginate(Namespace=namespace):
                 for metric in page["Metrics"]:
@@ -57,14 +59,20 @@ class Watch:
                     known = any(each["Metric"] == metric for each in wanted.values())
                     wanted |= {} if known else {_key(query): query}
         queries = list(wanted.items())
-        return tuple(
+        found = [
             each
             for start in range(0, len(queries), _QUERIES)
-            for each in self._read(queries[start : start + _QUERIES], since)
-        )
+            for each in self._metrics(queries[start : start + _QUERIES], since)
+        ]
+        worked_out = [self._expression(alarm, since) for alarm in self._metric_alarms() if _expression(alarm)]
+        return (*found, *worked_out)
 
     def _pages(self) -> Any:
         return self._client.get_paginator("describe_alarms").paginate(AlarmTypes=["CompositeAlarm", "MetricAlarm"])
+
+    def _metric_alarms(self) -> Iterator[Mapping[str, Any]]:
+        for page in self._pages():
+            yield from page.get("MetricAlarms", [])
 
     def _changes(self) -> Mapping[str, list[Change]]:
         found: dict[str, list[Change]] = {}
@@ -81,24 +89,15 @@ class Watch:
                     found.setdefault(each["AlarmName"], []).append(change)
         return {name: sorted(each, key=lambda change: change.at) for name, each in found.items()}
 
-    def _read(self, wanted: Sequence[tuple[str, Query]], since: datetime) -> Iterator[Series]:
-        queries = [
-            {"Id": f"m{number}", "MetricStat": {**query, "Period": self._period}, "ReturnData": True}
-            for number, (_, query) in enumerate(wanted)
-        ]
-        if not queries:
-            return
-        points: dict[str, list[tuple[datetime, float]]] = {}
-        # Figures of a day are published under that day: look back a little further than the run.
-        pages = self._client.get_paginator("get_metric_data").paginate(
-            MetricDataQueries=queries,
-            StartTime=since - timedelta(minutes=1),
-            EndTime=datetime.now(UTC) + timedelta(minutes=1),
-            ScanBy="TimestampAscending",
+    def _metrics(self, wanted: Sequence[tuple[str, Query]], since: datetime) -> Iterator[Series]:
+        period = _allowed(_PERIOD / self._speed)
+        points = self._points(
+            [
+                {"Id": f"m{number}", "MetricStat": {**query, "Period": period}}
+                for number, (_, query) in enumerate(wanted)
+            ],
+            since,
         )
-        for page in pages:
-            for each in page["MetricDataResults"]:
-                points.setdefault(each["Id"], []).extend(zip(each["Timestamps"], each["Values"], strict=True))
         for number, (key, query) in enumerate(wanted):
             metric = query["Metric"]
             yield Series(
@@ -107,8 +106,57 @@ class Watch:
                 name=metric["MetricName"],
                 dimensions={each["Name"]: each["Value"] for each in metric.get("Dimensions", [])},
                 statistic=query["Stat"],
-                points=tuple(sorted(points.get(f"m{number}", []))),
+                points=points.get(f"m{number}", ()),
             )
+
+    def _expression(self, alarm: Mapping[str, Any], since: datetime) -> Series:
+        """Return what an alarm's expression comes to, in the alarm's own periods, shortened as those are."""
+        queries = []
+        for each in alarm["Metrics"]:
+            stat = each.get("MetricStat")
+            shorter = {"MetricStat": {**stat, "Period": _allowed(stat["Period"] / self._speed)}} if stat else {}
+            queries.append({**each, **shorter})
+        shown = _expression(alarm)
+        points = self._points(queries, since)
+        return Series(
+            key=_own_key(alarm),
+            namespace="",
+            name=shown["Expression"],
+            statistic="",
+            points=points.get(shown["Id"], ()),
+        )
+
+    def _points(self, queries: Sequence[Query], since: datetime) -> Mapping[str, Points]:
+        if not queries:
+            return {}
+        found: dict[str, list[tuple[datetime, float]]] = {}
+        pages = self._client.get_paginator("get_metric_data").paginate(
+            MetricDataQueries=queries,
+            StartTime=since - timedelta(minutes=1),
+            EndTime=datetime.now(UTC) + timedelta(minutes=1),
+            ScanBy="TimestampAscending",
+        )
+        for page in pages:
+            for each in page["MetricDataResults"]:
+                found.setdefault(each["Id"], []).extend(zip(each["Timestamps"], each["Values"], strict=True))
+        return {name: tuple(sorted(points)) for name, points in found.items()}
+
+
+def _allowed(seconds: float) -> int:
+    """Return the longest period that CloudWatch knows and that is not longer than ``seconds``, at least one."""
+    if seconds >= _PERIOD:
+        return int(seconds // _PERIOD) * _PERIOD
+    return max((each for each in _SHORT if each <= seconds), default=_SHORT[0])
+
+
+def _expression(alarm: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an alarm looks at, if that is an expression; empty otherwise."""
+    shown = (each for each in alarm.get("Metrics", []) if each.get("ReturnData", True) and "Expression" in each)
+    return next(shown, {})
+
+
+def _own_key(alarm: Mapping[str, Any]) -> str:
+    return f"expression of {alarm['AlarmName']}"
 
 
 def _alarm(found: Mapping[str, Any], kind: str, changes: Mapping[str, list[Change]], **more: Any) -> Alarm:
@@ -126,29 +174,20 @@ def _alarm(found: Mapping[str, Any], kind: str, changes: Mapping[str, list[Chang
 
 
 def _watched(alarm: Mapping[str, Any]) -> Iterator[Watched]:
-    for each in alarm.get("Metrics", []):
-        if "MetricStat" in each:
-            query = _plain(each["MetricStat"])
-            yield Watched(name=query["Metric"]["MetricName"], series=_key(query))
-        else:
-            yield Watched(name=each.get("Label", each["Id"]), expression=each["Expression"])
-    if "MetricName" in alarm:
-        (query,) = _stats(alarm)
-        yield Watched(name=alarm["MetricName"], series=_key(query))
+    for query in _stats(alarm):
+        yield Watched(name=query["Metric"]["MetricName"], series=_key(query))
+    if shown := _expression(alarm):
+        yield Watched(name=shown.get("Label", shown["Id"]), series=_own_key(alarm), expression=shown["Expression"])
 
 
 def _stats(alarm: Mapping[str, Any]) -> Iterator[Query]:
     """Yield what an alarm looks at: metrics with their statistic."""
     for each in alarm.get("Metrics", []):
         if "MetricStat" in each:
-            yield _plain(each["MetricStat"])
+            yield {"Metric": dict(each["MetricStat"]["Metric"]), "Stat": each["MetricStat"]["Stat"]}
     if "MetricName" in alarm:
         metric = {key: alarm[key] for key in ("Namespace", "MetricName", "Dimensions") if key in alarm}
         yield {"Metric": metric, "Stat": alarm.get("Statistic") or alarm["ExtendedStatistic"]}
-
-
-def _plain(stat: Mapping[str, Any]) -> Query:
-    return {"Metric": dict(stat["Metric"]), "Stat": stat["Stat"]}
 
 
 def _key(query: Query) -> str:

@@ -154,6 +154,18 @@ def _alarm(world: World) -> None:
         Threshold=0.8,
         ComparisonOperator="LessThanThreshold",
     )
+    requests = {"Metric": {"Namespace": "Tests", "MetricName": "Requests"}, "Period": 60, "Stat": "Sum"}
+    client.put_metric_alarm(
+        AlarmName="mlops-dev-many",
+        EvaluationPeriods=1,
+        Threshold=100,
+        ComparisonOperator="GreaterThanThreshold",
+        Metrics=[
+            {"Id": "requests", "MetricStat": requests, "ReturnData": False},
+            {"Id": "twice", "Expression": "2 * requests", "Label": "twice as many"},
+        ],
+    )
+    client.put_metric_data(Namespace="Tests", MetricData=[{"MetricName": "Requests", "Value": 21.0}])
     client.put_composite_alarm(AlarmName="mlops-dev-degraded", AlarmRule='ALARM("mlops-dev-accuracy-low")')
     datum = {"Dimensions": dimensions, "Value": 0.7, "MetricName": MonitoringMetric.ACCURACY}
     client.put_metric_data(Namespace=MODEL_METRICS, MetricData=[datum, {**datum, "MetricName": "MacroF1"}])
@@ -212,7 +224,8 @@ def test_executions_come_with_their_states_and_errors(document: Document) -> Non
     assert (fine.status, not_fine.status) == (Outcome.PASSED, Outcome.FAILED)
     assert not_fine.error == "OneWasBad"
     top = [(each.state, each.outcome) for each in not_fine.visits if each.iteration is None]
-    assert top[1] == ("Told", Outcome.FAILED)
+    assert top == [("Look", Outcome.CAUGHT), ("Told", Outcome.FAILED)]
+    assert {each.iteration for each in fine.visits if each.state == "Good"} == {0, 1}
 
 
 def test_models_and_what_was_decided_about_them_are_read_from_registry_and_lake(document: Document) -> None:
@@ -241,7 +254,7 @@ def test_reports_are_copied_beside_the_page(document: Document, world: World) ->
 
 
 def test_alarms_come_with_each_state_and_with_what_they_look_at(document: Document) -> None:
-    composite, low = document.alarms
+    composite, low, _ = document.alarms
     assert (composite.kind, composite.state, composite.rule) == (
         "composite",
         "ALARM",
@@ -252,7 +265,17 @@ def test_alarms_come_with_each_state_and_with_what_they_look_at(document: Docume
     (watched,) = low.watches
     (series,) = [each for each in document.series if each.key == watched.series]
     assert [value for _, value in series.points] == [0.7]
-    assert [each.name for each in document.series] == ["Accuracy", "MacroF1"]
+    assert {each.name for each in document.series} == {"Accuracy", "MacroF1", "Requests", "2 * requests"}
+
+
+def test_an_alarm_on_an_expression_comes_with_what_that_came_to(document: Document) -> None:
+    (many,) = [each for each in document.alarms if each.name == "mlops-dev-many"]
+    assert [(each.name, each.expression) for each in many.watches] == [
+        ("Requests", ""),
+        ("twice as many", "2 * requests"),
+    ]
+    points = {each.key: [value for _, value in each.points] for each in document.series}
+    assert [points[each.series or ""] for each in many.watches] == [[21.0], [42.0]]
 
 
 def test_what_the_processes_left_is_shown(document: Document) -> None:
