@@ -59,3 +59,21 @@ _DEAD_ANCHORS = """() => [...document.querySelectorAll('a[href^="#"]')].map(each
     .filter(href => !document.getElementById(href.slice(1)))"""
 _REPEATED_IDS = """() => [...document.querySelectorAll('[id]')].map(each => each.id)
     .filter((id, place, all) => all.indexOf(id) !== place)"""
+
+# Text with less contrast than WCAG AA asks for: 4.5 to 1. In drawings a text stands on the box of its item or node.
+FAINT = """() => { const parts = (text) => text.match(/[\\d.]+/g).map(Number);
+    const light = (rgb) => rgb.slice(0, 3).map((part) => part / 255)
+        .map((part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, part, place) => sum + part * [0.2126, 0.7152, 0.0722][place], 0);
+    const ground = (each) => { for (let at = each; at; at = at.parentElement) {
+        const box = at.matches('.item, .node') && at.querySelector('rect'), style = getComputedStyle(box || at);
+        const found = box ? style.fill : style.backgroundColor;
+        if (found !== 'none' && (parts(found).length < 4 || parts(found)[3] > 0)) return parts(found); }
+        return [255, 255, 255]; };
+    const ink = (each) => getComputedStyle(each)[each.closest('svg') ? 'fill' : 'color'];
+    return [...document.querySelectorAll('body *')].filter((each) => each.checkVisibility() && !each.disabled
+        && !each.matches('script, style, title')
+        && (each.value || [...each.childNodes].some((node) => node.nodeType === 3 && node.data.trim())))
+        .map((each) => { const [one, two] = [parts(ink(each)), ground(each)].map(light);
+            return [(Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05), each.outerHTML.slice(0, 120)]; })
+        .filter(([contrast]) => contrast < 4.5); }"""

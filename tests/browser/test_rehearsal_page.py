@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from rehearsal.page.build import write_page
-from rehearsal.page.document import Document, Run
-from tests.browser.pages import check_page, checked_page
+from rehearsal.page.document import Document, Outcome, Run
+from rehearsal.page.live import watching
+from tests.browser.pages import FAINT, check_page, checked_page
 from tests.rehearsal.page.sample import after, sample
 
 
@@ -98,3 +100,58 @@ def test_what_names_say_does_not_become_markup(browser: Browser, tmp_path: Path)
     with checked_page(browser, written, width=1280) as opened:
         expect(opened.get_by_role("heading", name=evil)).to_be_visible()
         assert opened.locator("img").count() == 0
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_text_can_be_read(browser: Browser, file: Path, theme: Literal["light", "dark"]) -> None:
+    with checked_page(browser, file, width=1280) as page:
+        page.emulate_media(color_scheme=theme)
+        page.locator("[data-arn$='data-4']").click()
+        page.locator("[data-state='Validate and refine']").click()
+        assert page.evaluate(FAINT) == []
+
+
+def test_a_page_that_is_live_shows_what_comes_and_leaves_what_is_open(browser: Browser, tmp_path: Path) -> None:
+    whole = sample()
+    first = whole.acts[0].model_copy(update={"status": Outcome.RUNNING, "ended": None})
+    running = whole.model_copy(
+        update={
+            "run": whole.run.model_copy(update={"ended": None}),
+            "acts": (first,),
+            "executions": whole.executions[:1],
+        }
+    )
+    shown = [running]
+    with watching(tmp_path, lambda: shown[-1], seconds=0.05) as address:
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        try:
+            page.goto(address)
+            expect(page.locator("#verdict")).to_have_text("running")
+            expect(page.locator(".acts > li.running")).to_have_count(1)
+            page.locator("#jobs summary, #run summary").first.click()
+            page.locator("[data-state='Begin']").click()
+            shown.append(whole)
+            expect(page.locator("#verdict")).to_have_text("1 act failed")
+            expect(page.locator("#live")).to_have_text("ended")
+            expect(page.locator("[data-machine$=training]")).to_contain_text("5")
+            expect(page.locator(".node.picked")).to_have_attribute("data-state", "Begin")
+            expect(page.locator("#run details").first).to_have_attribute("open", "")
+        finally:
+            page.close()
+
+
+def test_a_long_rehearsal_is_still_a_whole_page(browser: Browser, tmp_path: Path) -> None:
+    document = sample()
+    release = next(each for each in document.executions if each.name == "approved-1")
+    many = tuple(
+        release.model_copy(update={"arn": f"{release.arn}-{number}", "visits": release.visits * 15})
+        for number in range(40)
+    )
+    assert sum(len(each.visits) for each in many) > 10_000
+    with checked_page(
+        browser, write_page(tmp_path, document.model_copy(update={"executions": many})), width=1280
+    ) as page:
+        page.locator("[data-machine$=release]").click()
+        expect(page.locator(".executions li")).to_have_count(40)
+        page.locator("[data-arn$='-39']").click()
+        expect(page.locator("[data-state='Released'] .detail")).to_contain_text("×15")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.pages import FAINT
 from tests.integration.runs import command
 from tests.integration.service import ask, free_port, serving, serving_by
 from tests.versions import trained
@@ -324,7 +325,7 @@ def test_all_text_can_be_read(browser: Browser, port: int, scheme: str) -> None:
         expect(page.get_by_role("alert")).to_be_visible()
         page.get_by_label("Line 1, spend").fill("1")
         page.evaluate("document.querySelector('.old').classList.remove('old')")
-        assert page.evaluate(_FAINT) == []
+        assert page.evaluate(FAINT) == []
 
 
 def test_a_telephone_shows_all_of_it_without_scrolling_sideways(browser: Browser, port: int) -> None:
@@ -365,19 +366,6 @@ _BLOCKED = """async () => { const found = new Set();
     if (window.planted) found.add('an inline script ran');
     found.delete('require-trusted-types-for');
     return [...found].sort(); }"""
-# Text with less contrast than WCAG AA asks for: 4.5 to 1.
-_FAINT = """() => { const parts = (text) => text.match(/[\\d.]+/g).map(Number);
-    const light = (rgb) => rgb.slice(0, 3).map((part) => part / 255)
-        .map((part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)
-        .reduce((sum, part, place) => sum + part * [0.2126, 0.7152, 0.0722][place], 0);
-    const ground = (each) => { for (let at = each; at; at = at.parentElement) {
-        const found = parts(getComputedStyle(at).backgroundColor); if (found.length < 4 || found[3] > 0) return found; }
-        return [255, 255, 255]; };
-    return [...document.querySelectorAll('body *')].filter((each) => each.checkVisibility() && !each.disabled
-        && (each.value || [...each.childNodes].some((node) => node.nodeType === 3 && node.data.trim())))
-        .map((each) => { const [one, two] = [parts(getComputedStyle(each).color), ground(each)].map(light);
-            return [(Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05), each.outerHTML.slice(0, 80)]; })
-        .filter(([contrast]) => contrast < 4.5); }"""
 
 
 def test_the_contracts_page_needs_nothing_from_outside(browser: Browser, port: int) -> None:

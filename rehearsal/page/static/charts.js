@@ -74,7 +74,7 @@ function drawCharts() {
   const others = [...groups].sort(([one], [other]) => one.localeCompare(other));
   byId("metrics-box").replaceChildren(
     watched.length || others.length ? h("div", { class: "charts" }, watched.map(({ alarm, lines }) => chart(shortName(alarm.name), lines, { alarm }))) : h("p", { class: "note" }, "None yet."),
-    others.length ? more("metrics", `${plural(others.length, "more metric")}, without an alarm`, h("div", { class: "charts" }, others.map(([title, lines]) => chart(title, lines.slice(0, 7))))) : "");
+    others.length ? more("metrics", `${plural(others.length, "more metric")}`, h("div", { class: "charts" }, others.map(([title, lines]) => chart(title, lines.slice(0, 7))))) : "");
 }
 
 /* Each figure of the models as a row of dots, one for each version. */

@@ -50,9 +50,9 @@ function drawModels() {
 }
 
 function drawAlarms() {
-  const watchedBy = (each) => each.rule || each.watches.map((one) => one.expression || one.name).join(", ");
+  const watchedBy = (each) => (each.rule ? each.rule.replaceAll(page.prefix || "\0", "") : each.watches.find((one) => one.expression)?.expression || each.watches.map((one) => one.name).join(", "));
   byId("alarms-box").replaceChildren(table("Alarms", [
-    ["Alarm", (each) => [h("b", null, shortName(each.name)), h("small", null, each.kind)]],
+    ["Alarm", (each) => [h("b", { class: "whole" }, shortName(each.name)), h("small", null, each.kind)]],
     ["State", (each) => badge(each.state)], ["Raised", (each) => raised(each).map((one) => `${clock(one.from)} for ${lasted(between(one.from, one.to) / 1000)}`).join("; ") || "never"],
     ["Looks at", (each) => [watchedBy(each), each.threshold !== null && ` ${each.below ? "<" : ">"} ${figure(each.threshold)}`], "text"],
     ["Means", (each) => more(`alarm ${each.name}`, each.description.split(". ")[0], h("p", null, each.description), h("ul", null, each.changes.map((one) => h("li", null, `${clock(at(one.at))} ${one.state}: ${one.reason}`)))), "text"],
@@ -67,21 +67,25 @@ function drawReports() {
 
 function drawFidelity() {
   const { types } = page.document, states = ["emulated", "accepted", "refused"];
-  const numbers = states.map((state) => types.filter((each) => each.status === state).length);
-  const shares = h("div", { class: "shares", role: "img", "aria-label": states.map((state, place) => `${numbers[place]} ${state}`).join(", ") },
-    states.map((state, place) => numbers[place] > 0 && h("span", { class: state, style: `flex:${numbers[place]}` }, `${numbers[place]} ${state}`)));
+  const of = (state) => types.filter((each) => each.status === state);
+  const told = (state) => `${of(state).length} ${state}`, resources = (found) => found.reduce((all, each) => all + (each.count || 0), 0);
+  const shares = h("div", { class: "shares", role: "img", "aria-label": states.map(told).join(", ") },
+    states.map((state) => of(state).length > 0 && h("span", { class: state, style: `flex:${of(state).length}` }, told(state))));
+  const whole = types.filter((each) => each.status === "emulated" && !each.why && !each.unread.length), rest = types.filter((each) => !whole.includes(each));
   const order = { refused: 0, accepted: 1, emulated: 2 };
-  byId("fidelity-box").replaceChildren(types.length ? shares : "", table("Resource types", [
-    ["Type", (each) => h("code", null, each.type)], ["", (each) => badge(each.status)], ["Resources", (each) => (each.count === null ? "–" : count(each.count)), "n"],
-    ["What is missing", (each) => each.why || (each.unread.length ? "" : "–"), "text"], ["Properties that were not read", (each) => each.unread.join(", ") || "–", "text"],
-  ], [...types].sort((one, other) => order[one.status] - order[other.status] || one.type.localeCompare(other.type))));
+  byId("fidelity-box").replaceChildren(types.length ? h("p", null, `${plural(types.length, "type")} of ${plural(resources(types), "resource")}; ${count(resources(of("emulated")))} resources are of an emulated type.`) : "", types.length ? shares : "",
+    table("Resource types", [
+      ["Type", (each) => h("code", null, each.type)], ["Here", (each) => badge(each.status)], ["Resources", (each) => (each.count === null ? "–" : count(each.count)), "n"],
+      ["What is missing", (each) => each.why || "–", "text"], ["Properties that were not read", (each) => each.unread.join(", ") || "–", "text"],
+    ], [...rest].sort((one, other) => order[one.status] - order[other.status] || one.type.localeCompare(other.type))),
+    whole.length ? more("whole", `${plural(whole.length, "type")} that do all that the templates ask for`, h("ul", { class: "columns" }, whole.map((each) => h("li", null, h("code", null, each.type), each.count === null ? "" : ` ×${count(each.count)}`)))) : "");
 }
 
 function drawRun() {
   const { run, timings, jobs, load, faults } = page.document;
   byId("run-box").replaceChildren(
     h("div", { class: "two" },
-      h("div", null, h("h3", null, "Deployment"), table("Deployment", [["Step", (each) => [each.step, each.detail && h("small", null, each.detail)]], ["Took", (each) => lasted(each.seconds), "n"]], timings)),
+      h("div", null, h("h3", null, "Deployment"), table("Deployment", [["Step", (each) => [shortName(each.step), each.detail && h("small", null, each.detail)]], ["Took", (each) => lasted(each.seconds), "n"]], timings)),
       h("div", null, h("h3", null, "Machine and versions"), table("Versions", [["What", ([name]) => name], ["", ([, value]) => value]],
         [["speed", `waits and periods took 1/${figure(run.speed)} of their time`], ...(run.machine ? [["machine", run.machine]] : []), ...Object.entries(run.versions)]))),
     h("h3", null, "Requests in the background"), table("Load", [["Phase", (each) => each.name], ["Began", (each) => clock(at(each.started))], ["Requests", (each) => count(each.requests), "n"], ["Failed", (each) => count(each.failures), "n"], ["95 % within", (each) => (each.p95_ms === null ? "–" : `${figure(each.p95_ms)} ms`), "n"]], load),

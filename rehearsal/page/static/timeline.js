@@ -24,7 +24,7 @@ function lanes() {
   const found = [];
   const add = (title, items, note) => { if (items.length) found.push({ title, items, rows: rowsOf(items), note }); };
   add("Deployment", timings.filter((each) => each.started).map((each) => ({
-    from: at(each.started), to: at(each.started) + 1000 * each.seconds, label: each.step, tone: "plain",
+    from: at(each.started), to: at(each.started) + 1000 * each.seconds, label: shortName(each.step), tone: "plain",
     lines: [each.step, lasted(each.seconds), each.detail] })));
   add("Acts", acts.filter((each) => each.started).map((each) =>
     bar(each, each.title, each.status, [each.title, `${each.status}, ${lasted(between(at(each.started), at(each.ended)) / 1000)}`, each.expects],
@@ -40,7 +40,7 @@ function lanes() {
   }
   for (const kind of [...new Set(jobs.map((each) => each.kind))]) {
     add(`${kind} jobs`, jobs.filter((each) => each.kind === kind).map((each) =>
-      bar(each, each.name, each.status, [each.name, `${each.status}, ${lasted(each.seconds ?? between(at(each.started), at(each.ended)) / 1000)}`,
+      bar(each, shortName(each.name), each.status, [each.name, `${each.status}, ${lasted(each.seconds ?? between(at(each.started), at(each.ended)) / 1000)}`,
         each.role && `as ${each.role}`, each.command])));
   }
   const rung = alarms.filter((each) => raised(each).length);
