@@ -1,15 +1,17 @@
 """The feature store as commands: feed, as-of."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ml.commands.options import DEFAULT_USE_CASE, UseCaseName, chosen_use_case, container, instant, now
 from ml.errors import SettingsError
-from ml.features.store import FEATURE_STORE, FeatureGroup
 from ml.files import write_json
 from ml.progress import say
+
+if TYPE_CHECKING:
+    from ml.features.store import FeatureGroup
 
 app = typer.Typer()
 
@@ -91,8 +93,9 @@ def as_of(
     say(f"  {folder}: {sum(counts.values()):,} baskets of {len(counts)} weeks as of {time}")
 
 
-def _group(address: str) -> FeatureGroup:
+def _group(address: str) -> "FeatureGroup":
     from ml.features.offline_store import OfflineFolder
+    from ml.features.store import FEATURE_STORE
     from ml.serving.ports import adapter, scheme_of
 
     group: FeatureGroup = (
