@@ -19,7 +19,6 @@ def install(settings: Settings) -> None:
     from rehearsal.emulator.machines.history import add_event
     from rehearsal.emulator.machines.sessions import Sessions
     from rehearsal.emulator.machines.tasks import Tasks, with_retry_and_catch
-    from rehearsal.emulator.machines.triggers import install_triggers
 
     sessions = Sessions(Front(settings))
     # Other plug-ins hook these, too: each is called by its name in the emulator's module.
@@ -30,7 +29,6 @@ def install(settings: Settings) -> None:
     stepfunctions._run_sub_machine = run_states
     stepfunctions._run_map_items = Maps().run_items
     stepfunctions._apply_state_assign = _assign
-    install_triggers(settings)
 
 
 def _assign(
