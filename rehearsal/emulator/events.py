@@ -10,11 +10,9 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from ministack.core.responses import get_region
 from ministack.services import cloudwatch, eventbridge, s3
 
-from rehearsal.emulator.grants import function_refusal, queue_refusal, topic_refusal
-from rehearsal.emulator.roles import AssumeRoleError, DeniedError, assume, require
+from rehearsal.emulator.grants import function_refusal, queue_refusal, role_refusal, topic_refusal
 from rehearsal.emulator.settings import Settings
 
 _SERVICE: Final = "events.amazonaws.com"
@@ -55,12 +53,9 @@ def _refusal(target: Mapping[str, Any], rule: Mapping[str, Any]) -> str | None:
         return f"targets of {service} are not emulated"
     if not target.get("RoleArn"):
         return "RoleArn is required for a state machine"
-    try:
-        session = assume(target["RoleArn"], service=_SERVICE, session=rule["Name"], source=source)
-        require(session.access_key, "states:StartExecution", arn, service="states", region=get_region())
-    except (AssumeRoleError, DeniedError) as error:
-        return str(error)
-    return None
+    return role_refusal(
+        target["RoleArn"], "states:StartExecution", arn, service=_SERVICE, source=source, session=rule["Name"]
+    )
 
 
 def _complete_object_events() -> None:

@@ -15,14 +15,15 @@ from zoneinfo import ZoneInfo
 
 from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
-from ministack.core.responses import get_region, request_scope
+from ministack.core.responses import request_scope
 from ministack.services import eventbridge, scheduler
 from ministack.services.cloudformation import provisioners
 
 from rehearsal.emulator import control
 from rehearsal.emulator.front import Front
+from rehearsal.emulator.grants import role_refusal
 from rehearsal.emulator.parameters import model_of
-from rehearsal.emulator.roles import AssumeRoleError, Credentials, DeniedError, assume, require
+from rehearsal.emulator.roles import AssumeRoleError, Credentials, assume
 from rehearsal.emulator.settings import Settings
 
 _SERVICE: Final = "scheduler.amazonaws.com"
@@ -69,15 +70,14 @@ def fire(schedule: Schedule, front: Front) -> dict[str, Any]:
         ScheduleError: there is no such role, it does not trust Scheduler for this group, or may not make the call.
 
     """
-    target, name = schedule["Target"], schedule["Name"]
-    group = scheduler._group_arn(schedule["GroupName"])
+    target, name, key = schedule["Target"], schedule["Name"], schedule.get("KmsKeyArn")
+    role, group = target["RoleArn"], scheduler._group_arn(schedule["GroupName"])
+    refusal = key and role_refusal(role, "kms:Decrypt", key, service=_SERVICE, source=group, session=name)
+    if refusal:
+        raise ScheduleError(f"schedule {name}: {refusal}")
     try:
-        credentials = assume(target["RoleArn"], service=_SERVICE, session=name, source=group)
-        if schedule.get("KmsKeyArn"):
-            key = schedule["KmsKeyArn"]
-            require(credentials.access_key, "kms:Decrypt", key, service="kms", region=get_region())
-        answer = _call(target, credentials, front)
-    except (AssumeRoleError, DeniedError, BotoCoreError, ClientError) as error:
+        answer = _call(target, assume(role, service=_SERVICE, session=name, source=group), front)
+    except (AssumeRoleError, BotoCoreError, ClientError) as error:
         raise ScheduleError(f"schedule {name}: {error}") from error
     return {key: str(value) for key, value in answer.items() if key != "ResponseMetadata"}
 

@@ -29,8 +29,13 @@ def topic(world: World, name: str, *, key: str | None = None) -> tuple[str, str]
     """Make a topic that CloudWatch may publish to, and a queue that hears it: its ARN, the queue's address."""
     sns = world.client("sns")
     arn: str = sns.create_topic(Name=name, Attributes={"KmsMasterKeyId": key} if key else {})["TopicArn"]
-    allowed = policy(Principal={"Service": "cloudwatch.amazonaws.com"}, Action="sns:Publish", Resource=arn)
-    sns.set_topic_attributes(TopicArn=arn, AttributeName="Policy", AttributeValue=allowed)
+    publishes = {"Action": "sns:Publish", "Resource": arn}
+    statements = [
+        {"Effect": "Allow", "Principal": {"Service": "cloudwatch.amazonaws.com"}, **publishes},
+        {"Effect": "Deny", "Principal": "*", **publishes, "Condition": {"Bool": {"aws:SecureTransport": "false"}}},
+    ]
+    document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    sns.set_topic_attributes(TopicArn=arn, AttributeName="Policy", AttributeValue=document)
     url, heard = queue(world, f"hears-{name}", service="sns")
     sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=heard)
     return arn, url
@@ -43,6 +48,7 @@ def key(world: World, *services: str) -> str:
         "Effect": "Allow",
         "Principal": {"Service": [f"{each}.amazonaws.com" for each in services]},
         "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
+        "Condition": {"ArnLike": {"kms:EncryptionContext:aws:sns:topicArn": "arn:aws:sns:*:*:alerts"}},
     }
     statements = [{**each, "Resource": "*"} for each in ([own, theirs] if services else [own])]
     document = json.dumps({"Version": "2012-10-17", "Statement": statements})

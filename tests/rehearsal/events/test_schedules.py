@@ -16,7 +16,7 @@ CRON = "cron(0 3 ? * MON *)"
 UPDATE = "arn:aws:scheduler:::aws-sdk:eks:updateNodegroupConfig"
 
 
-def schedule(world: World, group: str, *, target: str, role_arn: str, given: Any) -> None:
+def schedule(world: World, group: str, *, target: str, role_arn: str, given: Any, **more: Any) -> None:
     client = world.client("scheduler")
     client.create_schedule_group(Name=group)
     client.create_schedule(
@@ -25,6 +25,7 @@ def schedule(world: World, group: str, *, target: str, role_arn: str, given: Any
         ScheduleExpression=CRON,
         FlexibleTimeWindow={"Mode": "OFF"},
         Target={"Arn": target, "RoleArn": role_arn, "Input": json.dumps(given)},
+        **more,
     )
 
 
@@ -57,6 +58,19 @@ def test_a_schedule_whose_role_may_not_says_what_is_missing(world: World) -> Non
     with pytest.raises(RehearsalError, match=r"AccessDenied.*forbidden-starter.*states:StartExecution"):
         fire_schedule(world, group="forbidden", name="one")
     assert inputs(world, arn) == []
+
+
+def test_an_encrypted_schedule_needs_its_key(world: World) -> None:
+    key = world.client("kms").create_key()["KeyMetadata"]["Arn"]
+    arn = machine(world, "encrypted")
+    may = ["states:StartExecution", "kms:Decrypt"]
+    for name, resources in (("without-key", [arn]), ("with-key", [arn, key])):
+        starter = role(world, f"{name}-starter", service="scheduler", Action=may, Resource=resources)
+        schedule(world, name, target=arn, role_arn=starter, given={}, KmsKeyArn=key)
+
+    with pytest.raises(RehearsalError, match=r"without-key-starter.*kms:Decrypt"):
+        fire_schedule(world, group="without-key", name="one")
+    fire_schedule(world, group="with-key", name="one")
 
 
 def test_a_role_of_another_group_is_refused(world: World) -> None:
