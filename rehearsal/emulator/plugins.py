@@ -14,6 +14,7 @@ PLUGINS: Final[tuple[str, ...]] = (
     "clock",
     "alarms",
     "eks",
+    "node_groups",
     "sagemaker",
     "functions",
     "machines",

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from rehearsal.control import fire_schedule
 from rehearsal.emulator.schedules import due
@@ -104,6 +105,34 @@ def test_aws_own_calls_are_made_with_their_members_as_the_api_names_them(world: 
     fire_schedule(world, group="sends", name="one")
 
     assert messages(world, url) == [{"week": 1}]
+
+
+def test_a_node_group_is_resized_by_a_role_that_may_resize_that_one(world: World) -> None:
+    eks = world.client("eks")
+    network = {"subnetIds": ["subnet-1"]}
+    nodes = role(world, "nodes", service="eks")
+    eks.create_cluster(name="farm", roleArn=nodes, resourcesVpcConfig=network)
+    groups = {}
+    for name in ("api", "batch"):
+        sizes = {"minSize": 1, "desiredSize": 2, "maxSize": 3}
+        made = eks.create_nodegroup(
+            clusterName="farm", nodegroupName=name, subnets=["subnet-1"], nodeRole=nodes, scalingConfig=sizes
+        )
+        groups[name] = made["nodegroup"]["nodegroupArn"]
+    resizer = role(world, "resizer", service="scheduler", Action="eks:UpdateNodegroupConfig", Resource=groups["api"])
+    asleep = {"MinSize": 0, "DesiredSize": 0, "MaxSize": 1}
+    for name in groups:
+        given = {"ClusterName": "farm", "NodegroupName": name, "ScalingConfig": asleep}
+        schedule(world, f"stop-{name}", target=UPDATE, role_arn=resizer, given=given)
+
+    fire_schedule(world, group="stop-api", name="one")
+    with pytest.raises(RehearsalError, match=r"resizer.*not authorized to perform: eks:UpdateNodegroupConfig"):
+        fire_schedule(world, group="stop-batch", name="one")
+
+    described = eks.describe_nodegroup(clusterName="farm", nodegroupName="api")["nodegroup"]
+    assert described["scalingConfig"] == {"minSize": 0, "desiredSize": 0, "maxSize": 1}
+    with pytest.raises(ClientError, match="do not go together"):
+        eks.update_nodegroup_config(clusterName="farm", nodegroupName="api", scalingConfig={"minSize": 2})
 
 
 def test_a_member_that_the_api_does_not_know_is_refused(world: World) -> None:
