@@ -5,6 +5,7 @@ import logging
 import secrets
 import string
 import threading
+import time
 from collections import defaultdict
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -15,7 +16,7 @@ from rehearsal.emulator.sagemaker.state import Item
 from rehearsal.emulator.sagemaker.transfer import Place
 
 _LOG: Final = logging.getLogger("sagemaker")
-# Within so many seconds a record is there; in AWS within 15 minutes.
+# So long after the last record of several they are written; in AWS within 15 minutes.
 _SECONDS: Final = 2.0
 _LETTERS: Final = string.ascii_letters + string.digits
 _KINDS: Final = {"Integral": int, "Fractional": float, "String": str}
@@ -29,6 +30,8 @@ class OfflineStore:
         self._group = group
         self._lock = threading.Lock()
         self._waiting: list[tuple[datetime, Item]] = []
+        self._last = 0.0
+        self._timer: threading.Timer | None = None
 
     def add(self, record: dict[str, str], *, at: datetime, deleted: bool) -> None:
         """Take a record, features as text, with its event time."""
@@ -37,16 +40,26 @@ class OfflineStore:
         row |= {"api_invocation_time": datetime.now(UTC), "is_deleted": deleted}
         with self._lock:
             self._waiting.append((at, row))
-            first = len(self._waiting) == 1
-        if first:
-            timer = threading.Timer(_SECONDS, self.write)
-            timer.daemon = True
-            timer.start()
+            self._last = time.monotonic()
+            if self._timer is None:
+                self._wake(_SECONDS)
 
-    def write(self) -> None:
-        """Write what has come together."""
+    def _wake(self, seconds: float) -> None:
+        self._timer = threading.Timer(seconds, self._look)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _look(self) -> None:
+        """Write what has come together, unless more is coming."""
         with self._lock:
-            rows, self._waiting = self._waiting, []
+            quiet = time.monotonic() - self._last
+            if quiet < _SECONDS:
+                self._wake(_SECONDS - quiet)
+                return
+            rows, self._waiting, self._timer = self._waiting, [], None
+        self._write(rows)
+
+    def _write(self, rows: list[tuple[datetime, Item]]) -> None:
         hours: dict[str, list[tuple[datetime, Item]]] = defaultdict(list)
         for at, row in rows:
             hours[at.strftime("year=%Y/month=%m/day=%d/hour=%H")].append((at, row))

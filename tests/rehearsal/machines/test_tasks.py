@@ -1,7 +1,6 @@
 """Tasks are done as the machine's role, and fail by the names that AWS gives to errors."""
 
 import json
-import time
 import uuid
 from typing import Any
 
@@ -181,24 +180,6 @@ def test_a_machine_that_takes_too_long_is_ended(machines: Machines) -> None:
     ended = machines.end(machines.start(arn))
 
     assert (ended["status"], ended["error"]) == ("TIMED_OUT", "States.Timeout")
-
-
-def test_a_rule_starts_a_machine_as_its_targets_role(world: World, roles: Roles, machines: Machines) -> None:
-    events, arn = world.client("events"), machines.make({"End": {"Type": "Succeed"}})
-    may = roles.make("may-start", allow("states:StartExecution", on=arn), service="events.amazonaws.com")
-    not_this = roles.make(
-        "may-not-start", allow("states:StartExecution", on=f"{arn}-other"), service="events.amazonaws.com"
-    )
-
-    def started_as(role: str) -> int:
-        events.put_rule(Name="starts", EventPattern=json.dumps({"source": ["mine"]}))
-        events.put_targets(Rule="starts", Targets=[{"Id": "1", "Arn": arn, "RoleArn": role}])
-        events.put_events(Entries=[{"Source": "mine", "DetailType": "x", "Detail": "{}"}])
-        time.sleep(0.2)
-        return len(world.client("stepfunctions").list_executions(stateMachineArn=arn)["executions"])
-
-    assert started_as(not_this) == 0
-    assert started_as(may) == 1
 
 
 def test_the_role_is_not_the_one_who_started_it(roles: Roles, machines: Machines) -> None:

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from rehearsal.world import World
-from tests.rehearsal.jobs_world import Roles
+from tests.rehearsal.jobs_world import Roles, policy
 
 INFERENCE = {"Containers": [{"Image": "rehearsal.local/api:1", "ModelDataUrl": "s3://lake/model.tar.gz"}]}
 
@@ -28,6 +28,9 @@ def told(world: World) -> Iterator[Any]:
     sqs, events = world.client("sqs"), world.client("events")
     queue = sqs.create_queue(QueueName="told")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    send = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    allowed = policy({**send, "Resource": arn})
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": allowed})
     pattern = {"source": ["aws.sagemaker"], "detail-type": ["SageMaker Model Package State Change"]}
     events.put_rule(Name="told", EventPattern=json.dumps(pattern))
     events.put_targets(Rule="told", Targets=[{"Id": "1", "Arn": arn}])
