@@ -41,7 +41,7 @@ def install(settings: Settings) -> None:
 
 
 def _caller(headers: dict[str, str], query: dict[str, Any]) -> Caller:
-    from ministack.core.iam_evaluator import request_caller_arn
+    from ministack.core.iam_evaluator import caller_arn
     from ministack.core.router import extract_access_key_id
 
-    return Caller(arn=request_caller_arn(headers, query), access_key=extract_access_key_id(headers, query))
+    return Caller(arn=caller_arn(), access_key=extract_access_key_id(headers, query))
