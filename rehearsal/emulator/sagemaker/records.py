@@ -46,14 +46,14 @@ def _operate(state: State, asked: Request, caller: Caller) -> Item:
     method, body = asked.method, parsed(asked.body)
     parts = [urllib.parse.unquote(each) for each in asked.path.strip("/").split("/")]
     if parts == ["BatchGetRecord"] and method == "POST":
-        return _batch(state, _checked("BatchGetRecord", body), caller)
+        return _batch_get(state, _checked("BatchGetRecord", body), caller)
+    if parts == ["BatchWriteRecord"] and method == "POST":
+        return _batch_write(state, _checked("BatchWriteRecord", body), caller)
     if len(parts) < 2 or parts[0] != "FeatureGroup" or method not in _OPERATIONS:
         raise ApiError("ValidationError", f"{method} {asked.path}: not emulated")
     operation = _OPERATIONS[method]
     request = {"FeatureGroupName": "/".join(parts[1:]), **body, **_from_query(asked.query)}
-    group = group_of(state, _checked(operation, request)["FeatureGroupName"])
-    if group["FeatureGroupStatus"] != "Created":
-        raise ApiError("ValidationError", f"{group['FeatureGroupName']} is {group['FeatureGroupStatus']}")
+    group = _ready(state, _checked(operation, request)["FeatureGroupName"])
     if operation == "PutRecord":
         return _put(group, request)
     if operation == "DeleteRecord":
@@ -113,7 +113,7 @@ def _get(group: Item, identifier: str, names: list[str] | None) -> Item:
     return {"Record": features, **stamp}
 
 
-def _batch(state: State, request: Item, caller: Caller) -> Item:
+def _batch_get(state: State, request: Item, caller: Caller) -> Item:
     records = []
     for each in request["Identifiers"]:
         group = group_of(state, each["FeatureGroupName"])
@@ -124,6 +124,26 @@ def _batch(state: State, request: Item, caller: Caller) -> Item:
                 named = {"FeatureGroupName": each["FeatureGroupName"], "RecordIdentifierValueAsString": identifier}
                 records.append({**named, **found})
     return {"Records": records, "Errors": [], "UnprocessedIdentifiers": []}
+
+
+def _batch_write(state: State, request: Item, caller: Caller) -> Item:
+    """Put each entry by itself; those that are refused are named in the answer."""
+    errors = []
+    for each in request["Entries"]:
+        try:
+            group = _ready(state, each["FeatureGroupName"])
+            allow(state, caller, "sagemaker:BatchWriteRecord", group["FeatureGroupArn"])
+            _put(group, {**{key: request[key] for key in ("TtlDuration",) if key in request}, **each})
+        except ApiError as error:
+            errors.append({"Entry": each, "ErrorCode": error.code, "ErrorMessage": error.message})
+    return {"Errors": errors, "UnprocessedEntries": []}
+
+
+def _ready(state: State, name: str) -> Item:
+    group = group_of(state, name)
+    if group["FeatureGroupStatus"] != "Created":
+        raise ApiError("ValidationError", f"{group['FeatureGroupName']} is {group['FeatureGroupStatus']}")
+    return group
 
 
 def _checked(operation: str, request: Item) -> Item:

@@ -104,6 +104,19 @@ def test_a_record_that_does_not_fit_is_refused(store: Any, features: dict[str, s
         store.put_record(FeatureGroupName=NAME, Record=record(**features))
 
 
+def test_of_a_batch_what_fits_is_put_and_the_rest_is_named(store: Any, group: dict[str, Any]) -> None:
+    entries = [
+        {"FeatureGroupName": group["FeatureGroupName"], "Record": each}
+        for each in (record(id="b1", at="2026-01-01T00:00:00Z"), record(id="b2", at="soon"))
+    ]
+
+    answer = store.batch_write_record(Entries=entries)
+
+    [refused] = answer["Errors"]
+    assert (refused["Entry"]["Record"], refused["ErrorCode"]) == (entries[1]["Record"], "ValidationError")
+    assert "Record" in store.get_record(FeatureGroupName=NAME, RecordIdentifierValueAsString="b1")
+
+
 def test_a_group_whose_role_cannot_reach_the_bucket_is_not_made(sagemaker: Any, roles: Roles) -> None:
     role = roles.make("blind", {"Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{BUCKET}/features/*"})
 
