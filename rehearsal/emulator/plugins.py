@@ -18,6 +18,8 @@ PLUGINS: Final[tuple[str, ...]] = (
     "sagemaker",
     "functions",
     "machines",
+    "conditions",
+    "keys",
     "emf",
     "machine_metrics",
     "control",
