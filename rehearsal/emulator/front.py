@@ -1,6 +1,7 @@
 """The emulator's own front door, for what it does as a role: signed, over TLS and checked by IAM, as from outside."""
 
 import threading
+from functools import cached_property
 from typing import Any, Final
 
 from botocore.config import Config
@@ -22,7 +23,7 @@ class Front:
     @property
     def place(self) -> dict[str, str]:
         """The variables by which a subprocess finds this emulator; credentials are not among them."""
-        authority = self._authority()
+        authority = self._authority
         return {
             "AWS_ENDPOINT_URL": f"https://127.0.0.1:{self._settings.port}",
             "AWS_CA_BUNDLE": authority,
@@ -39,7 +40,7 @@ class Front:
                 service,
                 region_name=self._settings.region,
                 endpoint_url=f"https://127.0.0.1:{self._settings.port}",
-                verify=self._authority(),
+                verify=self._authority,
                 aws_access_key_id=credentials.access_key,
                 aws_secret_access_key=credentials.secret_key,
                 aws_session_token=credentials.token,
@@ -52,7 +53,9 @@ class Front:
                 ),
             )
 
+    @cached_property
     def _authority(self) -> str:
+        # Asked once: it starts a process to look at the certificate.
         from ministack.core.tls import resolve_tls_material
 
         certificate, _ = resolve_tls_material()

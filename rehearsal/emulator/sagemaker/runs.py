@@ -69,7 +69,7 @@ class Run:
     def __post_init__(self) -> None:
         self.name: str = self.job[f"{self.kind}JobName"]
         self.folder = self.settings.folder / "jobs" / self.name
-        self.s3: Any = self.state.front.client("s3", self.credentials, attempts=5)
+        self.s3: Any = self.state.front.client("s3", self.credentials, attempts=8)
         logs = self.state.front.client("logs", self.credentials)
         group = f"/aws/sagemaker/{self.kind}Jobs"
         self.log_file = self.folder / "log.txt"
