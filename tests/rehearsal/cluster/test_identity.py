@@ -2,8 +2,10 @@
 
 import base64
 import json
+import socket
 import ssl
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,13 +14,12 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from botocore.session import Session
 
-from lambdas.common.eks import token_for
 from rehearsal.aws import emulated
 from rehearsal.kubernetes import RunningCluster, clustered
 from rehearsal.world import World
 from tests.control_plane import Api, eventually
+from tests.rehearsal.cluster.aws import make_cluster, make_role, of_administrator, of_pods, token_of
 from tests.rehearsal.cluster.clusters import DEPLOYERS, DEPLOYMENT, HERE, MERGE, PODS, apply, manifests, program_in
 
 CLUSTER = "shop-cluster"
@@ -33,35 +34,25 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture(scope="module")
 def cluster(world: World) -> Iterator[RunningCluster]:
-    """A cluster with a role for its pods, and a role that is in the group of deployers."""
-    administrator = world.client("sts").get_caller_identity()["Arn"]
-    only_these = {
-        "StringEquals": {
-            "aws:SourceAccount": world.account,
-            "aws:RequestTag/eks-cluster-name": CLUSTER,
-            "aws:RequestTag/kubernetes-namespace": "shop",
-            "aws:RequestTag/kubernetes-service-account": "web",
-        }
-    }
-    pods = {"Service": "pods.eks.amazonaws.com"}
-    actions = ["sts:AssumeRole", "sts:TagSession"]
-    for name, trusted in (
-        ("deployer", {"Principal": {"AWS": administrator}}),
-        ("stranger", {"Principal": {"AWS": administrator}}),
-        ("web", {"Principal": pods, "Condition": only_these}),
-    ):
-        statement = {"Effect": "Allow", "Action": actions, **trusted}
-        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        world.client("iam").create_role(RoleName=name, Path="/teams/", AssumeRolePolicyDocument=document)
+    """A cluster with a role for its pods, one for its metrics agent, and a role that is in the group of deployers."""
     eks = world.client("eks")
     with clustered(world, CLUSTER, program=program_in(world.folder)) as found:
-        network: dict[str, list[str]] = {"subnetIds": []}
-        eks.create_cluster(name=CLUSTER, roleArn=role(world, "web"), resourcesVpcConfig=network)
-        eks.create_access_entry(clusterName=CLUSTER, principalArn=role(world, "deployer"), kubernetesGroups=[DEPLOYERS])
+        make_cluster(world, CLUSTER)
+        make_role(world, "stranger", of_administrator(world))
+        deployer = make_role(world, "deployer", of_administrator(world))
+        eks.create_access_entry(clusterName=CLUSTER, principalArn=deployer, kubernetesGroups=[DEPLOYERS])
+        web = make_role(world, "web", of_pods(world, CLUSTER, "shop", "web"))
         for account in ("web", "other"):
             eks.create_pod_identity_association(
-                clusterName=CLUSTER, namespace="shop", serviceAccount=account, roleArn=role(world, "web")
+                clusterName=CLUSTER, namespace="shop", serviceAccount=account, roleArn=web
             )
+        writes = {"Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"], "Resource": "*"}
+        agent = make_role(world, "agent", of_pods(world, CLUSTER, "amazon-cloudwatch", "cloudwatch-agent"), writes)
+        eks.create_addon(
+            clusterName=CLUSTER,
+            addonName="amazon-cloudwatch-observability",
+            podIdentityAssociations=[{"serviceAccount": "cloudwatch-agent", "roleArn": agent}],
+        )
         yield found
 
 
@@ -72,6 +63,8 @@ def administrator(cluster: RunningCluster) -> Api:
     for each in manifests(replicas=1):
         if each["kind"] == "Deployment":
             each["spec"]["template"]["spec"]["serviceAccountName"] = "web"
+            metrics = {"name": "METRICS", "value": "tcp://cloudwatch-agent.amazon-cloudwatch:25888"}
+            each["spec"]["template"]["spec"]["containers"][0]["env"].append(metrics)
         assert apply(api, each).status == 201
     return api
 
@@ -85,15 +78,6 @@ def api_of(cluster: RunningCluster, token: str) -> Api:
     return Api(cluster.url, tls, {"Authorization": f"Bearer {token}"})
 
 
-def token_of(world: World, name: str, cluster: str = CLUSTER) -> str:
-    """Return what a function with the role ``name`` sends as its token."""
-    given = world.client("sts").assume_role(RoleArn=role(world, name), RoleSessionName="test")["Credentials"]
-    session = Session()
-    session.set_credentials(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
-    session.set_config_variable("region", world.region)
-    return token_for(session, cluster)
-
-
 def test_eks_describes_the_cluster_that_runs_here(world: World, cluster: RunningCluster) -> None:
     found = world.client("eks").describe_cluster(name=CLUSTER)["cluster"]
 
@@ -104,7 +88,7 @@ def test_eks_describes_the_cluster_that_runs_here(world: World, cluster: Running
 def test_a_role_with_an_access_entry_may_do_what_its_group_may(
     world: World, cluster: RunningCluster, administrator: Api
 ) -> None:
-    deployer = api_of(cluster, token_of(world, "deployer"))
+    deployer = api_of(cluster, token_of(world, role(world, "deployer"), CLUSTER))
 
     assert deployer.call("GET", DEPLOYMENT).status == 200
     assert deployer.call("PATCH", DEPLOYMENT, {"metadata": {"annotations": {"by": "it"}}}, MERGE).status == 200
@@ -112,14 +96,14 @@ def test_a_role_with_an_access_entry_may_do_what_its_group_may(
 
 
 def test_a_role_without_one_is_not_let_in(world: World, cluster: RunningCluster, administrator: Api) -> None:
-    assert api_of(cluster, token_of(world, "stranger")).call("GET", DEPLOYMENT).status == 401
+    assert api_of(cluster, token_of(world, role(world, "stranger"), CLUSTER)).call("GET", DEPLOYMENT).status == 401
 
 
 @pytest.mark.parametrize("changed", ["X-Amz-Signature", "X-Amz-Date", "X-Amz-Credential"])
 def test_a_token_with_a_changed_request_is_not_let_in(
     world: World, cluster: RunningCluster, administrator: Api, changed: str
 ) -> None:
-    kind, _, raw = token_of(world, "deployer").partition(".")
+    kind, _, raw = token_of(world, role(world, "deployer"), CLUSTER).partition(".")
     url = base64.urlsafe_b64decode(raw + "=" * (-len(raw) % 4)).decode()
     before, _, after = url.partition(f"{changed}=")
     other = before + f"{changed}=" + ("0" if after[0] != "0" else "1") + after[1:]
@@ -129,7 +113,7 @@ def test_a_token_with_a_changed_request_is_not_let_in(
 
 
 def test_a_token_for_another_cluster_is_not_let_in(world: World, cluster: RunningCluster, administrator: Api) -> None:
-    assert api_of(cluster, token_of(world, "deployer", "another")).call("GET", DEPLOYMENT).status == 401
+    assert api_of(cluster, token_of(world, role(world, "deployer"), "another")).call("GET", DEPLOYMENT).status == 401
 
 
 def test_a_pod_has_its_service_accounts_role(world: World, cluster: RunningCluster, administrator: Api) -> None:
@@ -169,6 +153,39 @@ def test_a_role_that_does_not_trust_this_service_account_is_not_given(
         credentials(told["env"], token)
 
     assert "pods.eks.amazonaws.com is not authorized to perform: sts:AssumeRole" in refused.value.read().decode()
+
+
+def test_what_a_pod_sends_to_the_clusters_agent_is_logged_by_the_addons_role(
+    world: World, cluster: RunningCluster, administrator: Api
+) -> None:
+    told = eventually(lambda: asked(cluster))
+    address = urllib.parse.urlsplit(told["env"]["METRICS"])
+    line = {"_aws": {"LogGroupName": "/shop", "LogStreamName": "pods", "Timestamp": 0}, "sold": 1}
+    with socket.create_connection((address.hostname, address.port)) as sending:
+        sending.sendall(json.dumps(line).encode() + b"\n")
+
+    def logged() -> list[Any]:
+        try:
+            found = world.client("logs").get_log_events(logGroupName="/shop", logStreamName="pods")
+        except ClientError:
+            return []
+        events: list[Any] = found["events"]
+        return events
+
+    assert json.loads(eventually(logged)[0]["message"])["sold"] == 1
+
+
+def test_an_addon_leaves_with_the_identity_that_it_came_with(world: World, cluster: RunningCluster) -> None:
+    eks = world.client("eks")
+    asked_for = {"clusterName": CLUSTER, "namespace": "kube-system"}
+    one = {"serviceAccount": "aws-node", "roleArn": role(world, "agent")}
+    eks.create_addon(clusterName=CLUSTER, addonName="vpc-cni", podIdentityAssociations=[one])
+    there = eks.list_pod_identity_associations(**asked_for)["associations"]
+
+    eks.delete_addon(clusterName=CLUSTER, addonName="vpc-cni")
+
+    assert [each["serviceAccount"] for each in there] == ["aws-node"]
+    assert not eks.list_pod_identity_associations(**asked_for)["associations"]
 
 
 def asked(cluster: RunningCluster) -> dict[str, Any]:
