@@ -45,6 +45,7 @@ def make_certificates(folder: Path, host: str = "127.0.0.1") -> Certificates:
         .sign(authority_key, hashes.SHA256())
     )
     files = Certificates(_pem(authority), folder / "apiserver.crt", folder / "apiserver.key")
+    (folder / "ca.crt").write_text(files.authority)
     files.certificate.write_text(_pem(server))
     files.key.touch(mode=0o600)
     files.key.write_bytes(private_pem(key))

@@ -9,7 +9,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,9 @@ PODS = f"api/v1/{HERE}/pods"
 MERGE = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
 APPLY = "application/apply-patch+yaml"
+
+
+Users = Callable[[str], User | None]
 
 
 @dataclass(frozen=True)
@@ -91,12 +94,14 @@ class Running:
 
 
 @contextmanager
-def running(folder: Path, *, speed: float = 12.0) -> Iterator[Running]:
-    """Run a cluster where the token "deployer" belongs to the group of deployers."""
+def running(
+    folder: Path, *, speed: float = 12.0, registry: str = "rehearsal.local", users: Users | None = None
+) -> Iterator[Running]:
+    """Run a cluster where ``users`` says whose a token is: unless given, "deployer" is in the group of deployers."""
     loop, ending = asyncio.new_event_loop(), asyncio.Event()
 
     async def proof(token: str) -> User | None:
-        return User("arn:role/deployer", (DEPLOYERS,)) if token == "deployer" else None
+        return (users or _deployer)(token)
 
     async def credentials(pod: Object, where: Path) -> Mapping[str, str]:
         return {"POD_FOLDER": str(where)}
@@ -105,7 +110,7 @@ def running(folder: Path, *, speed: float = 12.0) -> Iterator[Running]:
         folder=folder,
         world=folder,
         name="test",
-        image_registry="rehearsal.local",
+        image_registry=registry,
         program=program_in(folder),
         speed=speed,
     )
@@ -131,6 +136,10 @@ def running(folder: Path, *, speed: float = 12.0) -> Iterator[Running]:
         thread.join()
         network.agent.close()
         loop.close()
+
+
+def _deployer(token: str) -> User | None:
+    return User("arn:role/deployer", (DEPLOYERS,)) if token == "deployer" else None
 
 
 def program_in(folder: Path) -> Path:
@@ -192,7 +201,7 @@ def deployment_spec() -> Object:
         "replicas": 2,
         "minReadySeconds": 2,
         "progressDeadlineSeconds": 5,
-        "revisionHistoryLimit": 2,
+        "revisionHistoryLimit": 1,
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
         "selector": {"matchLabels": {"app": "web"}},
         "template": {

@@ -1,6 +1,6 @@
 """What the pods of these tests run: a server that behaves as its version's name says.
 
-``bad-…`` never gets ready, ``crash-…`` ends at once with code 3; any stops to answer when it is asked for /deafen.
+``idle-…`` never gets ready, ``bad-…`` ends after a second with code 3; any stops to answer when asked for /deafen.
 """
 
 import json
@@ -26,7 +26,7 @@ class Handler(BaseHTTPRequestHandler):
             deaf.set()
         if self.path == "/slow":
             time.sleep(0.5)
-        self.answer(503 if self.path == "/ready" and version.startswith("bad") else 200)
+        self.answer(503 if self.path == "/ready" and version.startswith("idle") else 200)
 
     def do_POST(self) -> None:
         self.answer(200, self.rfile.read(int(self.headers.get("Content-Length", 0))).decode())
@@ -51,7 +51,8 @@ def end(*_: object) -> None:
 
 sys.stdout.write(f"version {version}\n")
 sys.stdout.flush()
-if version.startswith("crash"):
+if version.startswith("bad"):
+    time.sleep(1)
     sys.exit(3)
 signal.signal(signal.SIGTERM, end)
 ThreadingHTTPServer.daemon_threads = True

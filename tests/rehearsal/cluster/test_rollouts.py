@@ -45,7 +45,7 @@ def test_a_version_that_never_gets_ready_keeps_the_old_pods_and_trips_the_deadli
     cluster.release("three")
     cluster.done("three")
     with load(cluster, "/") as answers:
-        cluster.release("bad-four")
+        cluster.release("idle-four")
         eventually(lambda: cluster.progress() == ("False", "ProgressDeadlineExceeded"))
 
         assert serving(cluster) == ["three", "three"]
@@ -59,13 +59,13 @@ def test_a_version_that_never_gets_ready_keeps_the_old_pods_and_trips_the_deadli
 
 
 def test_a_container_that_crashes_is_restarted_later_and_later_and_says_so(cluster: Running) -> None:
-    cluster.release("crash-five")
+    cluster.release("bad-five")
 
     def waits() -> list[Object]:
         states = [
             status
             for pod in cluster.pods()
-            if pod["metadata"]["labels"]["version"] == "crash-five"
+            if pod["metadata"]["labels"]["version"] == "bad-five"
             for status in pod["status"].get("containerStatuses", [])
         ]
         return [each for each in states if each["state"].get("waiting", {}).get("reason") == "CrashLoopBackOff"]
@@ -96,7 +96,7 @@ def test_a_pod_that_no_longer_answers_is_restarted_by_its_liveness_probe(cluster
 
 
 def test_each_revision_is_numbered_and_the_oldest_are_forgotten(cluster: Running) -> None:
-    for version in ("seven", "eight", "nine", "ten"):
+    for version in ("seven", "eight"):
         cluster.release(version)
         cluster.done(version)
 
@@ -104,8 +104,7 @@ def test_each_revision_is_numbered_and_the_oldest_are_forgotten(cluster: Running
     revisions = sorted(int(each["metadata"]["annotations"]["deployment.kubernetes.io/revision"]) for each in sets)
     present = cluster.api().get(DEPLOYMENT)["metadata"]["annotations"]["deployment.kubernetes.io/revision"]
 
-    assert len(revisions) == 3
-    assert revisions == [revisions[-1] - 2, revisions[-1] - 1, revisions[-1]]
+    assert revisions == [revisions[-1] - 1, revisions[-1]]
     assert present == str(revisions[-1])
 
 

@@ -27,6 +27,8 @@ from tests.integration.test_manifests_apply import DEPLOYMENT
 from tests.rehearsal.cluster.aws import make_cluster, make_role, of_administrator, of_pods, token_of
 from tests.versions import Lake
 
+# A minute and more: the real service starts six times.
+pytestmark = pytest.mark.control_plane
 CLUSTER = "mlops-dev-eks"
 KEY = "a-key-of-enough-length"
 BASKET = EXAMPLE
