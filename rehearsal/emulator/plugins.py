@@ -25,6 +25,7 @@ PLUGINS: Final[tuple[str, ...]] = (
     "control",
     "schedules",
     "events",
+    "faults",
     "cloudformation",
 )
 

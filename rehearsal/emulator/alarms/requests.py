@@ -1,9 +1,11 @@
 """The calls that ministack's CloudWatch answers otherwise: on alarms they go to the watch."""
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from ministack.core import iam_actions
 from ministack.services import cloudwatch
 from ministack.services.cloudformation import provisioners
 
@@ -36,6 +38,25 @@ def install(watch: Watch) -> None:
         return name, {"Arn": alarm["AlarmArn"]}
 
     provisioners._cw_metric_alarm_put = put_from_template
+    _tell_namespaces()
+
+
+def _tell_namespaces() -> None:
+    """Let policies ask for the namespace that metrics are put into."""
+    known = iam_actions.request_tag_context
+
+    def context(service: str, action: str, body: bytes, parameters: Any) -> dict[str, Any]:
+        found: dict[str, Any] = known(service, action, body, parameters)
+        if action != "cloudwatch:PutMetricData":
+            return found
+        try:
+            namespace = json.loads(body).get("Namespace")
+        except ValueError:
+            # Not in the protocol that is taken here: the call will be refused.
+            return found
+        return {**found, "cloudwatch:namespace": namespace}
+
+    iam_actions.request_tag_context = context
 
 
 def _done(_: object) -> dict[str, Any]:
@@ -59,30 +80,19 @@ def _handler(call: Callable[[Mapping[str, Any]], dict[str, Any]]) -> _Handler:
             found: Answer = cloudwatch._error(code, message, status, use_json=is_json, use_cbor=is_cbor)
             return found
 
-        if not is_cbor and not is_json:
-            return refuse("InvalidAction", "This call is taken in CBOR and JSON only", _BAD_REQUEST)
+        if not is_json:
+            return refuse("InvalidAction", "This call is taken in AWS's JSON protocol only", _BAD_REQUEST)
         try:
-            result = call(request)
+            answer: Answer = cloudwatch._json_ok(call(request))
         except AlarmError as error:
             return refuse("ValidationError", str(error), _BAD_REQUEST)
         except KeyError as error:
             return refuse("ResourceNotFound", f"Alarm {error} not found", _NOT_FOUND)
-        if is_cbor:
-            result = {
-                key: [_IN_CBOR[key](each) for each in value] if key in _IN_CBOR else value
-                for key, value in result.items()
-            }
-        answer: Answer = cloudwatch._cbor_ok(result) if is_cbor else cloudwatch._json_ok(result)
         return answer
 
     return handle
 
 
-# Members with times, which CBOR has a type of its own for.
-_IN_CBOR: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "MetricDataResults": cloudwatch._cbor_metric_data_result,
-    "Datapoints": cloudwatch._cbor_datapoint,
-}
 _NUMBERS: Final[Mapping[str, Callable[[Any], float]]] = {
     "Threshold": float,
     "Period": int,
