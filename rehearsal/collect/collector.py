@@ -3,6 +3,7 @@
 What was seen once stays in it: at the end of a rehearsal everything is destroyed, and the page is to show it still.
 """
 
+import threading
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeVar
 
@@ -32,9 +33,14 @@ class Collector:
         self._stacks = Stacks(world)
         self._lake = Lake(world, load_environment(environment))
         self._seen: dict[str, dict[str, Any]] = {}
+        self._lock = threading.Lock()
 
     def read(self) -> Document:
         """Return how things stand, with all that was seen before; what cannot be read is said in ``faults``."""
+        with self._lock:
+            return self._read()
+
+    def _read(self) -> Document:
         faults: list[str] = []
 
         def seen(what: str, look: Callable[[], Iterable[Found]], key: Callable[[Found], str]) -> tuple[Found, ...]:
