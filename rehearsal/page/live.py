@@ -77,9 +77,7 @@ class _Handler(BaseHTTPRequestHandler):
         if (self.headers.get("host") or "").rpartition(":")[0] not in _NAMES:
             self._answer(HTTPStatus.FORBIDDEN, b"", "text/plain")
         elif path in {"", PAGE}:
-            self._answer(
-                HTTPStatus.OK, render(document, live=True).encode(), _HTML, {"Content-Security-Policy": _POLICY}
-            )
+            self._answer(HTTPStatus.OK, render(document, live=True).encode(), _HTML)
         elif path != DOCUMENT:
             self._report(path, document)
         elif self.headers.get("if-none-match") == etag:
@@ -96,8 +94,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, status: HTTPStatus, body: bytes, kind: str, more: dict[str, str] | None = None) -> None:
         self.send_response(status)
-        headers = {"Content-Type": kind, "Content-Length": str(len(body)), "Cache-Control": "no-cache"}
-        for name, value in {**headers, "X-Content-Type-Options": "nosniff", **(more or {})}.items():
+        headers = {
+            "Content-Type": kind,
+            "Content-Length": str(len(body)),
+            "Cache-Control": "no-cache",
+            "Content-Security-Policy": _POLICY,
+            "X-Content-Type-Options": "nosniff",
+        }
+        for name, value in {**headers, **(more or {})}.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)

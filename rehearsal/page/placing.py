@@ -12,7 +12,9 @@ _GAP: Final = 22.0
 _LANE_WIDTH: Final = 10.0
 # What must be left beside a line.
 _NARROW: Final = 4.0
-_SWEEPS: Final = 12
+_SWEEPS: Final = 24
+# In so many of them, the last, what is above and what is below count alike.
+_BOTH: Final = 6
 # A line that passes a row by is to be straight, before a box is to stand in the middle.
 _LANE_WEIGHT: Final = 8.0
 
@@ -54,18 +56,32 @@ def centres(
             row = rows[number]
             wanted = []
             for each in row:
-                # In the last sweeps both neighbours count, so that a box stands between them.
                 near = [
                     found[other]
                     for other in beside[each]
-                    if turn >= _SWEEPS - 4 or (places[other] < number if down else places[other] > number)
+                    if turn >= _SWEEPS - _BOTH or (places[other] < number if down else places[other] > number)
                 ]
                 wanted.append(_median(near) if near else found[each])
             found |= _spread(row, wanted, widths)
+    for row in rows:
+        found |= _spread(row, [_below(each, beside, places, found) for each in row], widths)
     for path in paths:
         _straighten(path, rows, places, found, widths)
     left = min((found[each] - _width(each, widths) / 2 for each in found), default=0.0)
     return {each: centre - left for each, centre in found.items()}
+
+
+def _below(
+    node: Layered,
+    beside: Mapping[Layered, Sequence[Layered]],
+    places: Mapping[Layered, int],
+    found: Mapping[Layered, float],
+) -> float:
+    """Return where a box stands if it is under the only one that leads to it, and only there; else where it is."""
+    above = [each for each in beside[node] if places[each] < places[node]]
+    if len(above) == 1 and sum(places[each] > places[above[0]] for each in beside[above[0]]) == 1:
+        return found[above[0]]
+    return found[node]
 
 
 def _straighten(

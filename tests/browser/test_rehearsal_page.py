@@ -46,6 +46,13 @@ def test_an_execution_that_is_chosen_colours_its_path(page: Page) -> None:
     expect(page.locator(".detail-box")).to_contain_text("data-4")
 
 
+def test_an_act_leads_to_the_executions_that_it_set_going(page: Page) -> None:
+    begun = page.locator("#act-bad-file .began button")
+    expect(begun).to_have_text(["training: Failed"])
+    begun.click()
+    expect(page.locator("[data-arn$='data-4']")).to_have_attribute("aria-pressed", "true")
+
+
 def test_a_state_that_is_chosen_shows_what_went_in_and_what_went_wrong(page: Page) -> None:
     page.locator("[data-machine$=training]").click()
     page.locator("[data-arn$='data-4']").click()

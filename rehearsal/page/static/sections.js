@@ -27,9 +27,14 @@ function drawActs() {
     h("div", { class: "row" }, badge(each.status), h("h3", null, each.title), each.started && h("small", null, `${clock(at(each.started))}, ${lasted(between(at(each.started), at(each.ended)) / 1000)}`)),
     each.does && h("p", null, each.does), each.expects && h("p", { class: "note" }, h("b", null, "Expected: "), each.expects),
     each.notes.length > 0 && h("ul", null, each.notes.map((note) => h("li", null, note))),
+    begunIn(each).length > 0 && h("p", { class: "began" }, begunIn(each).map((one) => h("button", { type: "button", "data-goes": one.arn, onclick: () => choose(one.arn, null, { scroll: true }) },
+      h("span", { class: `dot ${one.status}`, "aria-hidden": "true" }), `${shortName(one.machine)}: ${lastState(one)}`))),
     h("p", { class: "links" }, each.links.map((link) => h("a", { href: safe(link.href) }, link.text)),
       each.started && h("button", { type: "button", class: "quiet", onclick: () => { const from = at(each.started), to = at(each.ended) ?? page.to, room = 0.05 * (to - from) + 300; byId("timeline").scrollIntoView(); look(from - room, to + room); } }, "show in the timeline"))))) : h("p", { class: "note" }, "None yet."));
 }
+
+/* The executions that an act set going. */
+const begunIn = (act) => (act.started ? page.document.executions.filter((each) => at(each.started) >= at(act.started) && at(each.started) < (at(act.ended) ?? Infinity)) : []);
 
 /* Links come from files: to a place in this page or beside it, never to a script. */
 const safe = (href) => (/^(#|[\w./-]+(#[\w-]*)?$)/.test(href) && !href.startsWith("//") ? href : "#acts");
