@@ -30,6 +30,9 @@ _LAMBDA: Final = (
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
     "Lambda.TooManyRequestsException",
+    # A process that was killed, and a function's time limit; older runtimes tell of both as Unknown.
+    "Runtime.ExitError",
+    "Sandbox.Timedout",
     "Lambda.Unknown",
     "States.Timeout",
 )

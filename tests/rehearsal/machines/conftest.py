@@ -17,7 +17,13 @@ from tests.rehearsal.jobs_world import Roles, job_role, put, roles, sagemaker, w
 __all__ = ["function", "job_role", "machines", "put", "roles", "sagemaker", "world"]
 
 _FUNCTION = """
+import os
+import signal
+
+
 def handler(event, context):
+    if "die" in event:
+        os.kill(os.getpid(), signal.SIGKILL)
     if "fail" in event:
         raise ValueError(event["fail"])
     return {"heard": event}
@@ -75,7 +81,7 @@ def machines(world: World, roles: Roles) -> Machines:
 
 @pytest.fixture(scope="module")
 def function(world: World, roles: Roles) -> str:
-    """The ARN of a function that answers what it hears, or fails if asked to."""
+    """The ARN of a function that answers what it hears, or fails or dies if asked to."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("index.py", _FUNCTION)

@@ -188,3 +188,16 @@ def test_the_role_is_not_the_one_who_started_it(roles: Roles, machines: Machines
 
     with pytest.raises(ClientError, match=r"AccessDenied.*states:StartExecution"):
         nobody.start_execution(stateMachineArn=arn)
+
+
+def test_a_function_whose_process_was_killed_says_so_and_answers_the_next_time(
+    machines: Machines, function: str
+) -> None:
+    call = task("arn:aws:states:::lambda:invoke", {"FunctionName": function, "Payload": "{% $states.input %}"})
+    may = allow("lambda:InvokeFunction", on=function)
+
+    died = machines.run({"Call": call}, may, die=True)
+    heard = machines.run({"Call": call}, may, word="hello")
+
+    assert died["error"] == "Runtime.ExitError"
+    assert heard["status"] == "SUCCEEDED"
