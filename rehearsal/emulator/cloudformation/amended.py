@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ministack.services import ec2, eks, sns
+from ministack.services import ec2, eks, secretsmanager, sns
 from ministack.services.cloudformation import provisioners
 
 Properties = Mapping[str, Any]
@@ -16,6 +16,7 @@ def install() -> None:
     handlers["AWS::EKS::Cluster"] = _cluster(handlers["AWS::EKS::Cluster"], handlers["AWS::EC2::SecurityGroup"])
     handlers["AWS::EKS::Nodegroup"] = _node_group(handlers["AWS::EKS::Nodegroup"])
     handlers["AWS::SNS::Topic"] = _topic(handlers["AWS::SNS::Topic"])
+    handlers["AWS::SecretsManager::Secret"] = _secret(handlers["AWS::SecretsManager::Secret"])
 
 
 def _cluster(native: Mapping[str, Any], groups: Mapping[str, Any]) -> dict[str, Any]:
@@ -68,3 +69,23 @@ def _topic(native: Mapping[str, Any]) -> dict[str, Any]:
         return arn, attributes
 
     return {**native, "create": create}
+
+
+def _secret(native: Mapping[str, Any]) -> dict[str, Any]:
+    """A reference to a secret is its ARN, which is what policies name."""
+
+    def name_of(arn: str) -> str:
+        return next((name for name, each in secretsmanager._secrets.items() if each["ARN"] == arn), arn)
+
+    def create(logical_id: str, properties: Properties, stack_name: str) -> Made:
+        _, attributes = native["create"](logical_id, properties, stack_name)
+        return attributes["Arn"], attributes
+
+    def update(physical_id: str, old: Properties, new: Properties, stack_name: str, logical_id: str) -> Made:
+        _, attributes = native["update"](name_of(physical_id), old, new, stack_name, logical_id)
+        return attributes["Arn"], attributes
+
+    def delete(physical_id: str, properties: Properties) -> None:
+        native["delete"](name_of(physical_id), properties)
+
+    return {**native, "create": create, "update": update, "delete": delete}

@@ -58,6 +58,26 @@ def test_a_machine_image_that_aws_publishes_has_a_name(world: World) -> None:
     assert world.client("ssm").get_parameter(Name=name)["Parameter"]["Value"].startswith("ami-")
 
 
+def test_a_reference_to_a_secret_is_its_arn_and_the_secret_leaves_with_its_stack(world: World) -> None:
+    secret = {"Type": "AWS::SecretsManager::Secret", "Properties": {"Name": "key", "SecretString": "one"}}
+    made = _deployed(world, "secrets", {"Secret": secret})["Outputs"][0]["OutputValue"]
+    secrets, cloudformation = world.client("secretsmanager"), world.client("cloudformation")
+
+    assert made == secrets.describe_secret(SecretId="key")["ARN"]
+
+    secret["Properties"] = {"Name": "key", "SecretString": "two"}
+    template = {"Resources": {"Secret": secret}, "Outputs": {"Made": {"Value": {"Ref": "Secret"}}}}
+    cloudformation.update_stack(StackName="secrets", TemplateBody=json.dumps(template))
+    cloudformation.get_waiter("stack_update_complete").wait(
+        StackName="secrets", WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+    )
+    assert secrets.get_secret_value(SecretId=made)["SecretString"] == "two"
+
+    _deleted(world, "secrets")
+    with pytest.raises(ClientError):
+        secrets.describe_secret(SecretId="key")
+
+
 def _deployed(world: World, name: str, resources: dict[str, Any]) -> Any:
     cloudformation = world.client("cloudformation")
     template = {"Resources": resources, "Outputs": {"Made": {"Value": {"Ref": next(iter(resources))}}}}
