@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from ministack.services import cloudwatch, eventbridge, s3
 
+from rehearsal.emulator import fidelity
 from rehearsal.emulator.grants import function_refusal, queue_refusal, role_refusal, topic_refusal
 from rehearsal.emulator.settings import Settings
 
@@ -26,6 +27,7 @@ _logger: Final = logging.getLogger("events")
 
 def install(settings: Settings) -> None:  # noqa: ARG001  every plug-in's signature
     """Check each call of a target, and complete what S3 says."""
+    fidelity.emulated("AWS::Events::Rule", "A target is called once; there are no dead-letter queues.")
     invoke = eventbridge._invoke_target
 
     def check_and_invoke(target: Mapping[str, Any], event: Any, rule: Mapping[str, Any], view: Any = None) -> None:

@@ -19,7 +19,7 @@ from ministack.core.responses import request_scope
 from ministack.services import eventbridge, scheduler
 from ministack.services.cloudformation import provisioners
 
-from rehearsal.emulator import control
+from rehearsal.emulator import control, fidelity
 from rehearsal.emulator.front import Front
 from rehearsal.emulator.grants import role_refusal
 from rehearsal.emulator.parameters import model_of
@@ -41,6 +41,7 @@ class ScheduleError(Exception):
 
 def install(settings: Settings) -> None:
     """Fire schedules as their roles, when they are due or when a driver asks for it."""
+    fidelity.emulated("AWS::Scheduler::Schedule", "Targets are state machines and SDK calls; each is called once.")
     front = Front(settings)
     last: dict[tuple[str, str, str], float] = {}
     scheduler._SCHEDULE_TICK_INTERVAL = _LOOK_SECONDS

@@ -14,6 +14,7 @@ import logging
 import threading
 import time
 
+from rehearsal.emulator import fidelity
 from rehearsal.emulator.alarms import requests
 from rehearsal.emulator.alarms.watch import Watch
 from rehearsal.emulator.settings import Settings
@@ -24,6 +25,9 @@ _logger = logging.getLogger("alarms")
 
 def install(settings: Settings) -> None:
     """Replace ministack's alarms, and begin to look at them."""
+    fidelity.emulated(
+        "AWS::CloudWatch::Alarm", "Metric math knows IF, FILL and PERIOD; actions are SNS topics; no anomaly detection."
+    )
     watch = Watch(speed=settings.speed)
     requests.install(watch)
     pause = min(_SECONDS, 60 / settings.speed / 2)

@@ -2,15 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Final
-
-import botocore.session
-from botocore.validate import ParamValidator
 
 from rehearsal.emulator.alarms.evaluation import COMPARISONS, Missing, Rule
 from rehearsal.emulator.alarms.metric_math import Expression, ExpressionError, Inputs, Series, parse
 from rehearsal.emulator.alarms.series import Query, known, series
+from rehearsal.emulator.parameters import problems
 
 _SHORT: Final = (10, 20, 30)
 _MINUTE: Final = 60
@@ -129,14 +126,9 @@ def check(request: Mapping[str, Any], operation: str) -> None:
         AlarmError: what is wrong.
 
     """
-    report = ParamValidator().validate(dict(request), _shape(operation))
-    if report.has_errors():
-        raise AlarmError(report.generate_report())
-
-
-@cache
-def _shape(operation: str) -> Any:
-    return botocore.session.get_session().get_service_model("cloudwatch").operation_model(operation).input_shape
+    found = problems("cloudwatch", operation, request)
+    if found:
+        raise AlarmError("; ".join(found))
 
 
 def _rule(request: Mapping[str, Any], period: int) -> Rule:

@@ -1,11 +1,9 @@
 """The calls that ministack's CloudWatch answers otherwise: on alarms they go to the watch."""
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from ministack.core import iam_actions
 from ministack.services import cloudwatch
 from ministack.services.cloudformation import provisioners
 
@@ -29,8 +27,10 @@ def install(watch: Watch) -> None:
     cloudwatch._set_alarm_state = _handler(lambda request: _set_state(watch, request))
     cloudwatch._get_metric_data = _handler(metric_data)
     cloudwatch._get_metric_statistics = _handler(metric_statistics)
-    # ministack looks at alarms whenever a metric comes.
+    # ministack looks at alarms whenever a metric comes, and with each call copies all metrics to forget those of two
+    # weeks ago: what another thread publishes at that moment would be lost.
     cloudwatch._evaluate_all_alarms = lambda: None
+    cloudwatch._evict_old_metrics = lambda: None
 
     def put_from_template(name: str, properties: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
         alarm = watch.put_metric_alarm(from_template(name, properties), now=time.time())
@@ -38,25 +38,6 @@ def install(watch: Watch) -> None:
         return name, {"Arn": alarm["AlarmArn"]}
 
     provisioners._cw_metric_alarm_put = put_from_template
-    _tell_namespaces()
-
-
-def _tell_namespaces() -> None:
-    """Let policies ask for the namespace that metrics are put into."""
-    known = iam_actions.request_tag_context
-
-    def context(service: str, action: str, body: bytes, parameters: Any) -> dict[str, Any]:
-        found: dict[str, Any] = known(service, action, body, parameters)
-        if action != "cloudwatch:PutMetricData":
-            return found
-        try:
-            namespace = json.loads(body).get("Namespace")
-        except ValueError:
-            # Not in the protocol that is taken here: the call will be refused.
-            return found
-        return {**found, "cloudwatch:namespace": namespace}
-
-    iam_actions.request_tag_context = context
 
 
 def _done(_: object) -> dict[str, Any]:

@@ -3,12 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
 from rehearsal.world import World
-from tests.rehearsal.events.shared import policy, role
 
 # The beginning of an hour that is over.
 HOUR = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=3)
@@ -92,34 +90,6 @@ def test_a_metric_without_dimensions_is_another_one(published: Any) -> None:
     (point,) = statistics
     assert (point["Sum"], point["Maximum"], point["ExtendedStatistics"]) == (2000, 1000, {"p50": 1000})
     assert point["Timestamp"] == HOUR
-
-
-def test_a_policy_may_ask_for_the_namespace_that_metrics_are_put_into(world: World) -> None:
-    arn = role(
-        world,
-        "publisher",
-        service="lambda",
-        Action="cloudwatch:PutMetricData",
-        Resource="*",
-        Condition={"StringEquals": {"cloudwatch:namespace": "Own"}},
-    )
-    administrator = world.client("sts").get_caller_identity()["Arn"]
-    trust = policy(Action="sts:AssumeRole", Principal={"AWS": administrator})
-    world.client("iam").update_assume_role_policy(RoleName="publisher", PolicyDocument=trust)
-    session = world.client("sts").assume_role(RoleArn=arn, RoleSessionName="one")["Credentials"]
-    publisher = boto3.client(
-        "cloudwatch",
-        endpoint_url=world.endpoint,
-        verify=str(world.authority),
-        region_name=world.region,
-        aws_access_key_id=session["AccessKeyId"],
-        aws_secret_access_key=session["SecretAccessKey"],
-        aws_session_token=session["SessionToken"],
-    )
-
-    publisher.put_metric_data(Namespace="Own", MetricData=[{"MetricName": "m", "Value": 1}])
-    with pytest.raises(ClientError, match="not authorized to perform: cloudwatch:PutMetricData"):
-        publisher.put_metric_data(Namespace="Others", MetricData=[{"MetricName": "m", "Value": 1}])
 
 
 @pytest.mark.parametrize(
