@@ -66,7 +66,8 @@ def _job(found: dict[str, Any]) -> Job:
         kind=found["kind"],
         role=str(found.get("role") or "").rsplit("/", 1)[-1],
         status=_JOB_STATUS.get(found["status"], Outcome.RUNNING),
-        started=found["started"],
+        # One that waits for its place has not started yet.
+        started=found.get("started") or found["created"],
         ended=found.get("ended"),
         seconds=found.get("seconds"),
         command=" ".join(command) if isinstance(command, list) else str(command or ""),

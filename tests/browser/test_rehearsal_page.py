@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from rehearsal.page.build import write_page
-from rehearsal.page.document import Document, Outcome, Run
+from rehearsal.page.document import Document, Link, Outcome, Run
 from rehearsal.page.live import watching
 from tests.browser.pages import FAINT, check_page, checked_page
 from tests.rehearsal.page.sample import after, sample
@@ -99,14 +99,17 @@ def test_the_champion_is_marked_among_the_models(page: Page) -> None:
     expect(page.locator("#models-box tr.best")).to_contain_text("200606-1111aaaaaa")
 
 
-def test_what_names_say_does_not_become_markup(browser: Browser, tmp_path: Path) -> None:
+def test_what_names_and_links_say_becomes_neither_markup_nor_script(browser: Browser, tmp_path: Path) -> None:
     evil = "</script><img src=x onerror=alert(1)>"
     document = sample()
-    acts = (document.acts[0].model_copy(update={"title": evil, "name": "evil"}), *document.acts[1:])
+    link = Link(text="more", href="javascript:alert(1)")
+    act = document.acts[0].model_copy(update={"title": evil, "name": "evil", "links": (link,)})
+    acts = (act, *document.acts[1:])
     written = write_page(tmp_path, document.model_copy(update={"acts": acts}))
     with checked_page(browser, written, width=1280) as opened:
         expect(opened.get_by_role("heading", name=evil)).to_be_visible()
         assert opened.locator("img").count() == 0
+        expect(opened.get_by_role("link", name="more", exact=True)).to_have_attribute("href", "#acts")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -63,7 +63,7 @@ function nodeOf(node, visits, chosen) {
     tabindex: "0", role: "button", "aria-label": `${node.id}, ${node.kind}${chosen ? `, ${visits ? `${tone}, ${time}` : "not visited"}` : ""}`, "data-state": node.id },
     s("rect", { width: node.width, height: node.height, rx: ROUNDED[node.kind] || 7 }),
     node.lines.map((line, place) => s("text", { x: 11, y: 21 + 16 * place, class: "title" }, line)),
-    s("text", { x: 11, y: 21 + 16 * node.lines.length, class: "detail" }, time || cut(node.detail || node.kind, 29)));
+    s("text", { x: 11, y: 21 + 16 * node.lines.length, class: "detail" }, time || cut(node.detail || node.kind, 31)));
   const pick = () => { page.state = page.state === node.id ? null : node.id; drawMachines({ keep: true }); };
   group.addEventListener("click", pick);
   group.addEventListener("keydown", (event) => { if (["Enter", " "].includes(event.key)) { event.preventDefault(); pick(); } });
@@ -131,8 +131,14 @@ function startOf(machine, canvas) {
   return (first.x + first.width / 2) * (canvas.scrollWidth / machine.graph.width) - canvas.clientWidth / 2;
 }
 
+/* Those that ran first come first. */
+function inOrder() {
+  const first = (machine) => page.document.executions.find((each) => each.machine === machine.name)?.started ?? "z";
+  return [...page.document.machines].sort((one, other) => first(one).localeCompare(first(other)));
+}
+
 function drawMachines({ keep = false } = {}) {
-  const { machines } = page.document, box = byId("machines-box");
+  const machines = inOrder(), box = byId("machines-box");
   if (!machines.length) { box.replaceChildren(h("p", { class: "note" }, "None yet.")); return; }
   const machine = machineOf(page.machine) || machines[0];
   page.machine = machine.name;

@@ -31,7 +31,7 @@ function lanes() {
       { go: () => byId(`act-${each.name}`).scrollIntoView({ block: "center" }) })));
   add("Serves", serving().map((each) => ({ ...each, label: each.version, colour: hue(each.version),
     lines: [each.version, `serves from ${clock(each.from)}${each.to ? ` to ${clock(each.to)}` : " on"}`] })));
-  for (const machine of page.document.machines) {
+  for (const machine of inOrder()) {
     add(shortName(machine.name), executions.filter((each) => each.machine === machine.name).map((each) =>
       bar(each, lastState(each), each.status, [each.name, `${lastState(each)}: ${shortName(each.machine)}, ${each.aws_status.toLowerCase().replaceAll("_", " ")}`,
         `${clock(at(each.started))}, ${lasted(between(at(each.started), at(each.ended)) / 1000)}, ${plural(each.visits.length, "state")}`,

@@ -196,7 +196,8 @@ def _files(folder: Path) -> None:
         "name": "j",
         "kind": "training",
         "role": "arn:aws:iam::000000000000:role/trains",
-        "started": AT,
+        "created": 1772445900.5,
+        "started": 1772445901.0,
         "ended": None,
         "status": "InProgress",
         "command": ["mlops", "job"],
@@ -204,7 +205,8 @@ def _files(folder: Path) -> None:
     }
     lines = [
         json.dumps(job),
-        json.dumps({**job, "status": "Failed", "ended": "2026-03-02T10:05:02Z", "seconds": 2.0}),
+        json.dumps({**job, "status": "Failed", "ended": 1772445903.0, "seconds": 2.0}),
+        json.dumps({**job, "name": "waits", "started": None}),
         '{"name": "half',
     ]
     (folder / "aws" / "jobs.jsonl").write_text("\n".join(lines))
@@ -281,7 +283,10 @@ def test_an_alarm_on_an_expression_comes_with_what_that_came_to(document: Docume
 def test_what_the_processes_left_is_shown(document: Document) -> None:
     assert (document.run.machine, document.run.speed) == ("2 cores", 60.0)
     assert [(each.name, each.status) for each in document.acts] == [("first-data", Outcome.RUNNING)]
-    assert [(each.status, each.seconds, each.role) for each in document.jobs] == [(Outcome.FAILED, 2.0, "trains")]
+    assert [(each.name, each.status, each.seconds, each.role) for each in document.jobs] == [
+        ("waits", Outcome.RUNNING, None, "trains"),
+        ("j", Outcome.FAILED, 2.0, "trains"),
+    ]
     assert [(each.type, each.count, each.unread) for each in document.types] == [("AWS::S3::Bucket", 2, ("Tags",))]
     assert [each.seconds for each in document.timings] == [6.5]
 
