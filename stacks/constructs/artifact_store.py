@@ -8,6 +8,7 @@ from constructs import Construct
 
 from config.delivery import DeliverySettings
 from stacks.acknowledge import acknowledge
+from stacks.constructs.bucket import leave_no_log
 from stacks.constructs.log_group import EncryptedLogGroup
 from stacks.constructs.naming import pin
 
@@ -51,6 +52,7 @@ class ArtifactStore(Construct):
             removal_policy=cdk.RemovalPolicy.DESTROY,
             auto_delete_objects=True,
         )
+        leave_no_log(cdk.Stack.of(self))
         pin(self.bucket, "DeliveryArtifacts")
         acknowledge(
             self.bucket,

@@ -11,6 +11,7 @@ from stacks.base import PlatformStack
 from stacks.constructs.naming import bucket_name, pin
 
 _ABANDONED_UPLOAD_DAYS = 3
+_EMPTIER = "Custom::S3AutoDeleteObjectsCustomResourceProvider"
 
 
 class PlatformBucket(s3.Bucket):
@@ -45,6 +46,8 @@ class PlatformBucket(s3.Bucket):
             auto_delete_objects=stack.removal_policy == cdk.RemovalPolicy.DESTROY,
             **options,
         )
+        if stack.removal_policy == cdk.RemovalPolicy.DESTROY:
+            leave_no_log(stack)
         pin(self, logical_id)
         self.add_lifecycle_rule(
             id="abandoned-uploads", abort_incomplete_multipart_upload_after=cdk.Duration.days(_ABANDONED_UPLOAD_DAYS)
@@ -85,3 +88,12 @@ class AccessLogsBucket(PlatformBucket):
                 },
             )
         )
+
+
+def leave_no_log(stack: cdk.Stack) -> None:
+    """Keep CDK's function that empties the stack's buckets from writing a log.
+
+    Lambda would make the log group itself, so that it outlived the stack; what goes wrong is told to CloudFormation.
+    """
+    role = cast("cdk.CfnResource", stack.node.find_child(_EMPTIER).node.find_child("Role"))
+    role.add_property_deletion_override("ManagedPolicyArns")

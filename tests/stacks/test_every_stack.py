@@ -80,6 +80,26 @@ def test_buckets_and_repositories_that_go_are_emptied_first(name: str) -> None:
         assert repository["Properties"].get("EmptyOnDelete") is True, logical
 
 
+@environments
+def test_no_function_leaves_a_log_group_that_its_stack_does_not_know(name: str) -> None:
+    """Lambda makes the log group of a function that may do so and has none: nobody deletes that one."""
+    assembly = environment(name)
+    makers = {
+        (stack, logical)
+        for stack, logical, role in resources(assembly)
+        if role["Type"] == "AWS::IAM::Role"
+        and "AWSLambdaBasicExecutionRole" in json.dumps(role["Properties"].get("ManagedPolicyArns", []))
+    }
+    unlogged = [
+        f"{stack}/{logical}"
+        for stack, logical, function in resources(assembly)
+        if function["Type"] == "AWS::Lambda::Function"
+        and "LogGroup" not in function["Properties"].get("LoggingConfig", {})
+        and (stack, function["Properties"]["Role"]["Fn::GetAtt"][0]) in makers
+    ]
+    assert unlogged == []
+
+
 def test_prod_keeps_its_data_and_keys() -> None:
     lost = [
         f"{stack}/{logical}"
