@@ -156,7 +156,6 @@ def _note(visit: _Visit, event: Event) -> None:
     kind = event["type"]
     if kind in _TRIES:
         visit.tries += 1
-        visit.broken = False
     elif kind.endswith(_FAILED):
         details: Mapping[str, Any] = next(
             (each for name, each in event.items() if name.endswith("EventDetails") and isinstance(each, Mapping)), {}
