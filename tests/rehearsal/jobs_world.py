@@ -2,7 +2,9 @@
 
 import json
 import time
+import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,7 +67,7 @@ def policy(*statements: dict[str, Any]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder: Path = tmp_path_factory.mktemp("rehearsal")
     program = folder / "program"
@@ -77,22 +79,22 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield started
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def roles(world: World) -> Roles:
     return Roles(world)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def job_role(roles: Roles) -> str:
     return roles.make("jobs", DATA, LOGS)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def sagemaker(world: World) -> Any:
     return world.client("sagemaker")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def put(world: World) -> Callable[..., None]:
     """Put objects into the lake, as text."""
     s3 = world.client("s3")
@@ -102,6 +104,31 @@ def put(world: World) -> Callable[..., None]:
             s3.put_object(Bucket=BUCKET, Key=key, Body=content.encode())
 
     return objects
+
+
+@contextmanager
+def heard(world: World, kind: str) -> Iterator[Callable[[int], list[dict[str, Any]]]]:
+    """Listen to SageMaker's events of a kind; what is given waits for so many and returns their details, in order."""
+    sqs, events, name = world.client("sqs"), world.client("events"), f"heard-{uuid.uuid4().hex[:8]}"
+    queue = sqs.create_queue(QueueName=name)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    send = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy({**send, "Resource": arn})})
+    events.put_rule(Name=name, EventPattern=json.dumps({"source": ["aws.sagemaker"], "detail-type": [kind]}))
+    events.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": arn}])
+
+    def details(count: int) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        until = time.monotonic() + 10
+        while len(found) < count and time.monotonic() < until:
+            for each in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
+                found.append(json.loads(each["Body"])["detail"])
+                sqs.delete_message(QueueUrl=queue, ReceiptHandle=each["ReceiptHandle"])
+        return found
+
+    yield details
+    events.remove_targets(Rule=name, Ids=["1"])
+    events.delete_rule(Name=name)
 
 
 def ended(describe: Callable[[], dict[str, Any]], status: str) -> dict[str, Any]:

@@ -136,6 +136,7 @@ def _stop(state: State, request: Item, kind: str) -> Item:
             "ValidationException",
             f"The request was rejected because the {kind.lower()} job is in status {job[f'{kind}JobStatus']}",
         )
+    job[f"{kind}JobStatus"] = "Stopping"
     state.runner.stop(kind, job[f"{kind}JobName"])
     return {}
 

@@ -74,12 +74,12 @@ class Machines:
         return self.end(self.start(self.make(states, *allowed), **given))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def machines(world: World, roles: Roles) -> Machines:
     return Machines(world, roles)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def function(world: World, roles: Roles) -> str:
     """The ARN of a function that answers what it hears, or fails or dies if asked to."""
     packed = io.BytesIO()

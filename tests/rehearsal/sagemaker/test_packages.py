@@ -1,16 +1,13 @@
 """The registry: versions of a group, who decided about them, and the events that tell of it."""
 
-import json
-import time
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from rehearsal.world import World
-from tests.rehearsal.jobs_world import Roles, policy
+from tests.rehearsal.jobs_world import Roles, heard
 
 INFERENCE = {"Containers": [{"Image": "rehearsal.local/api:1", "ModelDataUrl": "s3://lake/model.tar.gz"}]}
 
@@ -20,33 +17,6 @@ def group(sagemaker: Any) -> str:
     name = f"group-{uuid.uuid4().hex[:8]}"
     sagemaker.create_model_package_group(ModelPackageGroupName=name)
     return name
-
-
-@pytest.fixture(scope="module")
-def told(world: World) -> Iterator[Any]:
-    """Return the details of the registry's events since the last call, oldest first, as soon as there are so many."""
-    sqs, events = world.client("sqs"), world.client("events")
-    queue = sqs.create_queue(QueueName="told")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    send = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage"}
-    allowed = policy({**send, "Resource": arn})
-    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": allowed})
-    pattern = {"source": ["aws.sagemaker"], "detail-type": ["SageMaker Model Package State Change"]}
-    events.put_rule(Name="told", EventPattern=json.dumps(pattern))
-    events.put_targets(Rule="told", Targets=[{"Id": "1", "Arn": arn}])
-
-    def details(count: int) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-        until = time.monotonic() + 10
-        while len(found) < count and time.monotonic() < until:
-            for each in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
-                found.append(json.loads(each["Body"])["detail"])
-                sqs.delete_message(QueueUrl=queue, ReceiptHandle=each["ReceiptHandle"])
-        return found
-
-    yield details
-    events.remove_targets(Rule="told", Ids=["1"])
-    events.delete_rule(Name="told")
 
 
 def test_versions_are_numbered_in_their_group_and_numbers_are_not_given_twice(sagemaker: Any, group: str) -> None:
@@ -73,22 +43,23 @@ def test_a_second_try_with_the_same_token_makes_no_second_version(sagemaker: Any
 
 
 def test_a_decision_names_who_made_it_and_its_event_names_what_changed(
-    world: World, sagemaker: Any, group: str, told: Any
+    world: World, sagemaker: Any, group: str
 ) -> None:
-    package = sagemaker.create_model_package(
-        ModelPackageGroupName=group,
-        ModelApprovalStatus="PendingManualApproval",
-        CustomerMetadataProperties={"version": "v1"},
-    )["ModelPackageArn"]
-    sagemaker.update_model_package(
-        ModelPackageArn=package, ModelApprovalStatus="Approved", ApprovalDescription="looks good"
-    )
+    with heard(world, "SageMaker Model Package State Change") as details:
+        package = sagemaker.create_model_package(
+            ModelPackageGroupName=group,
+            ModelApprovalStatus="PendingManualApproval",
+            CustomerMetadataProperties={"version": "v1"},
+        )["ModelPackageArn"]
+        sagemaker.update_model_package(
+            ModelPackageArn=package, ModelApprovalStatus="Approved", ApprovalDescription="looks good"
+        )
+        made, changed = details(2)
 
     described = sagemaker.describe_model_package(ModelPackageName=package)
     assert described["ModelApprovalStatus"] == "Approved"
     assert described["ApprovalDescription"] == "looks good"
     assert described["LastModifiedBy"]["IamIdentity"]["Arn"] == f"arn:aws:iam::{world.account}:user/administrator"
-    made, changed = told(2)
     assert (made["ModelPackageArn"], made["ModelPackageVersion"]) == (package, 1)
     assert made["ModelApprovalStatus"] == "PendingManualApproval"
     assert "UpdatedModelPackageFields" not in made

@@ -1,6 +1,7 @@
 """Processing jobs run: as their role, on their inputs, to their outputs, or to a failure that says why."""
 
 import json
+import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from rehearsal.aws import emulated
 from rehearsal.world import World
-from tests.rehearsal.jobs_world import BUCKET, DATA, IMAGE, LOGS, Roles, ended
+from tests.rehearsal.jobs_world import BUCKET, DATA, IMAGE, LOGS, PROGRAM, Roles, ended, heard
 
 PLACE = "/opt/ml/processing"
 
@@ -46,6 +48,31 @@ def run(sagemaker: Any, request: dict[str, Any]) -> dict[str, Any]:
     sagemaker.create_processing_job(**request)
     name = request["ProcessingJobName"]
     return ended(lambda: sagemaker.describe_processing_job(ProcessingJobName=name), "ProcessingJobStatus")
+
+
+def running(world: World, name: str) -> dict[str, Any]:
+    """Return the journal's line of a job's program, once it runs."""
+    journal, until = world.folder / "aws" / "jobs.jsonl", time.monotonic() + 30
+    while time.monotonic() < until:
+        lines = [json.loads(line) for line in journal.read_text().splitlines()] if journal.is_file() else []
+        mine = [each for each in lines if each["name"] == name and each["pid"]]
+        if mine:
+            return dict(mine[-1])
+        time.sleep(0.02)
+    raise AssertionError(f"{name} does not run")
+
+
+def ends(process: Path) -> bool:
+    """Say whether a process, by its folder in /proc, is gone soon, or dead and not yet buried."""
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        try:
+            if (process / "stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        time.sleep(0.02)
+    return False
 
 
 def text(world: World, key: str) -> str:
@@ -131,22 +158,44 @@ def test_its_output_is_in_the_logs(world: World, sagemaker: Any, job_role: str) 
 
 
 def test_a_job_is_stopped_and_so_is_what_it_started(world: World, sagemaker: Any, job_role: str) -> None:
-    request = job(job_role, "sleep 1000 & echo $! > $HOME/../child; wait")
+    request = job(job_role, "sleep 1000 & echo $!; wait")
     name = request["ProcessingJobName"]
     sagemaker.create_processing_job(**request)
-    child = world.folder / "aws" / "jobs" / name / "child"
-    for _ in range(400):
-        if child.is_file() and child.read_text():
-            break
-        world.client("sts").get_caller_identity()
-    process = Path("/proc", child.read_text().strip())
-    assert process.exists()
+    log = Path(running(world, name)["log"])
+    while not log.read_text().strip():
+        time.sleep(0.02)
+    child = Path("/proc", log.read_text().strip())
+    assert child.exists()
 
     sagemaker.stop_processing_job(ProcessingJobName=name)
     stopped = ended(lambda: sagemaker.describe_processing_job(ProcessingJobName=name), "ProcessingJobStatus")
 
     assert stopped["ProcessingJobStatus"] == "Stopped"
-    assert not process.exists() or "Z" in (process / "stat").read_text().split()[2]
+    assert ends(child)
+
+
+def test_a_job_ends_with_the_emulator(tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    program.write_text(PROGRAM)
+    program.chmod(0o755)
+    with emulated(tmp_path / "world", program=program) as world:
+        role = Roles(world).make("jobs")
+        request = job(role, "sleep 1000", ProcessingOutputConfig={"Outputs": []})
+        world.client("sagemaker").create_processing_job(**request)
+        process = Path("/proc", str(running(world, request["ProcessingJobName"])["pid"]))
+        assert process.exists()
+
+    assert ends(process)
+
+
+def test_each_change_of_a_job_is_an_event(world: World, sagemaker: Any, job_role: str) -> None:
+    with heard(world, "SageMaker Processing Job State Change") as details:
+        request = job(job_role, "true")
+        run(sagemaker, request)
+
+        statuses = [each["ProcessingJobStatus"] for each in details(2)]
+
+    assert statuses == ["InProgress", "Completed"]
 
 
 def test_a_job_that_takes_too_long_is_ended(sagemaker: Any, job_role: str) -> None:
