@@ -82,6 +82,10 @@ REVISION := $(or $(CODEBUILD_RESOLVED_SOURCE_VERSION),$(shell git describe --alw
 images: ## build mlops-jobs and mlops-api with docker, podman or buildah (images/README.md)
 	REVISION=$(REVISION) images/build.sh jobs api
 
+.PHONY: rehearse
+rehearse: cli ## the whole platform on this machine, with its story and its page; DATA=folder, ACT=name, WATCH=1
+	$(BIN)/python -m rehearsal $(if $(DATA),--data "$(DATA)") $(ACT:%=--act %) $(if $(WATCH),--watch)
+
 # ---- checks ----------------------------------------------------------------------------------------
 .PHONY: lint
 lint: cli ## ruff, mypy, import contracts, Dockerfiles by hadolint, workflows by actionlint and zizmor

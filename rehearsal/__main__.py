@@ -28,6 +28,7 @@ def rehearse(
     act: Annotated[list[str] | None, typer.Option(help="Play this act, and what it begins with; else all.")] = None,
     baskets: Annotated[int, typer.Option(help="Baskets in each invented week.", min=3_000)] = 3_500,
     speed: Annotated[float, typer.Option(help="By what waits and the periods of alarms are divided.", min=1.0)] = 12.0,
+    patience: Annotated[float, typer.Option(help="By what the acts' limits of time are multiplied.", min=1.0)] = 1.0,
     watch: Annotated[bool, typer.Option(help="Serve the page while it grows, and say where.")] = False,
 ) -> None:
     """Rehearse the whole platform: no account, no Docker, no cost.
@@ -44,7 +45,7 @@ def rehearse(
     say(f"▸ a rehearsal in {folder}")
     began = time.monotonic()
     page = Rehearsal(
-        folder=folder, acts=chosen(act or []), data=data, baskets=baskets, speed=speed, watched=watch
+        folder=folder, acts=chosen(act or []), data=data, baskets=baskets, speed=speed, watched=watch, patience=patience
     ).play()
     say(f"▸ all of it in {time.monotonic() - began:.0f} s: {page}")
 

@@ -42,6 +42,7 @@ class Rehearsal:
     baskets: int
     speed: float
     watched: bool
+    patience: float
 
     def play(self) -> Path:
         """Play it; return the page, which is written also where an act fails.
@@ -86,7 +87,14 @@ class Rehearsal:
                 show.keep()
                 _timed(journal, "destruction of all stacks", deployment.destroy)
 
-            stage = Stage(world=world, settings=settings, service=cluster.load_balancer, weeks=weeks, destroy=destroy)
+            stage = Stage(
+                world=world,
+                settings=settings,
+                service=cluster.load_balancer,
+                weeks=weeks,
+                destroy=destroy,
+                patience=self.patience,
+            )
             perform(stage, self.acts, programme)
 
 

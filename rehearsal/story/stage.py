@@ -42,6 +42,7 @@ class Stage:
     """The world in which the acts play, and what they do and look at in it.
 
     ``service`` is the load balancer's address, ``destroy`` removes all stacks, ``noted`` is told what was seen.
+    All limits of time are multiplied by ``patience``: for machines that have more to do.
     """
 
     world: World
@@ -50,6 +51,7 @@ class Stage:
     weeks: Weeks
     destroy: Callable[[], None]
     noted: Callable[[str], None] = say
+    patience: float = 1.0
     clients: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
@@ -93,6 +95,7 @@ class Stage:
             UnmetExpectationError: it never is within ``seconds``.
 
         """
+        seconds *= self.patience
         end = time.monotonic() + seconds
         while True:
             found = look()
