@@ -1,22 +1,26 @@
-"""Waiting is shortened: a state machine waits a part of the time, and by its own clock all of it.
+"""Waiting is shortened, and where a definition asks how long ago something was, it counts in full.
 
-A ``Wait`` of 30 seconds takes 30 / speed. An execution's clock, which definitions read as
-``$states.context.State.EnteredTime``, goes on by 30 nevertheless, so that "for a minute" stays a minute of the
-definition. Histories keep the times at which things really happened.
+A ``Wait`` of 30 seconds takes 30 / speed. All times stay what they are; but the usual way to ask for time gone by,
+``$toMillis($states.context.State.EnteredTime) - $toMillis($then)``, is answered with what has not been waited since
+``$then`` added, so that "for a minute" stays a minute of the definition.
 """
 
+import re
 import threading
-from collections import Counter
-from datetime import datetime, timedelta
+from collections import defaultdict
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from ministack.services import stepfunctions
 
 from rehearsal.emulator.settings import Settings
 
+_GONE_BY: Final = re.compile(
+    r"\$toMillis\(\s*\$states\.context\.State\.EnteredTime\s*\)\s*-\s*\$toMillis\(\s*\$(\w+)\s*\)"
+)
 _asked: Final = threading.local()
-# Seconds by which an execution's clock is ahead, by its ARN.
-_ahead: Final[Counter[str]] = Counter()
+# Of each execution, by its ARN: when a wait ended, and the seconds that it did not take.
+_spared: Final[dict[str, list[tuple[datetime, float]]]] = defaultdict(list)
 
 
 def install(settings: Settings) -> None:
@@ -36,22 +40,30 @@ def install(settings: Settings) -> None:
         _asked.seconds = 0.0
         done = execute_wait(definition, given, context)
         if context:
-            _ahead[context["Execution"]["Id"]] += _asked.seconds * (1 - share)
+            _spared[context["Execution"]["Id"]].append((datetime.now(UTC), _asked.seconds * (1 - share)))
         return done
 
-    def by_its_own_clock(expression: str, given: Any, ctx: Any = None, *args: Any, **more: Any) -> Any:
-        ahead = _ahead[ctx["Execution"]["Id"]] if ctx else 0.0
-        if ahead:
-            entered = _later(ctx["State"]["EnteredTime"], ahead)
-            ctx = {**ctx, "State": {**ctx["State"], "EnteredTime": entered}}
-        return evaluate(expression, given, ctx, *args, **more)
+    def evaluate_in_full(expression: str, given: Any, ctx: Any = None, *args: Any, **more: Any) -> Any:
+        return evaluate(_in_full(expression, ctx), given, ctx, *args, **more)
 
     stepfunctions._SFN_WAIT_SCALE = share
     stepfunctions._scaled_sleep = asked_sleep
     stepfunctions._execute_wait = wait
-    stepfunctions._evaluate_jsonata = by_its_own_clock
+    stepfunctions._evaluate_jsonata = evaluate_in_full
 
 
-def _later(time: str, seconds: float) -> str:
-    moved = datetime.fromisoformat(time) + timedelta(seconds=seconds)
-    return moved.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _in_full(expression: str, context: Any) -> str:
+    """Return the expression with what was spared since the time that it asks about."""
+    waits = _spared.get(context["Execution"]["Id"], []) if context else []
+    if not waits:
+        return expression
+
+    def add(found: re.Match[str]) -> str:
+        then = context["variables"].get(found[1])
+        if not isinstance(then, str):
+            return found[0]
+        since = datetime.fromisoformat(then)
+        spared = sum(seconds for ended, seconds in waits if ended >= since)
+        return f"({found[0]} + {spared * 1000:.0f})"
+
+    return _GONE_BY.sub(add, expression)
