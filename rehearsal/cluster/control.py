@@ -24,7 +24,7 @@ async def control(store: Store, *, speed: float) -> None:
     while True:
         changed.clear()
         reconcile_autoscalers(store)
-        reconcile_deployments(store)
+        reconcile_deployments(store, speed=speed)
         reconcile_replica_sets(store, speed=speed)
         _schedule(store)
         store.collect()

@@ -16,17 +16,24 @@ from rehearsal.cluster.store import Store
 _DEPLOYMENT, _SET = kind("Deployment"), kind("ReplicaSet")
 REVISION: Final = "deployment.kubernetes.io/revision"
 HASH_LABEL: Final = "pod-template-hash"
+_LEAST_PATIENCE = 30.0
 
 
-def reconcile_deployments(store: Store) -> None:
-    """Take each Deployment a step further, and say how far it is."""
+def reconcile_deployments(store: Store, *, speed: float) -> None:
+    """Take each Deployment a step further, and say how far it is.
+
+    The patience with a rollout (``progressDeadlineSeconds``) takes a ``speed``-th of its time, though not less than
+    half a minute: a process starts no faster for being rehearsed.
+    """
     for deployment in store.list(_DEPLOYMENT, where=lambda each: not is_ending(each)):
-        _Rollout(store, deployment).step()
+        _Rollout(store, deployment, speed).step()
 
 
 class _Rollout:
-    def __init__(self, store: Store, deployment: Object) -> None:
+    def __init__(self, store: Store, deployment: Object, speed: float) -> None:
         self._store = store
+        deadline = deployment["spec"]["progressDeadlineSeconds"]
+        self._deadline = min(deadline, max(_LEAST_PATIENCE, deadline / speed))
         self._deployment = deployment
         self._spec = deployment["spec"]
         uid, namespace = deployment["metadata"]["uid"], deployment["metadata"]["namespace"]
@@ -51,7 +58,9 @@ class _Rollout:
             self._old = [self._kept(each) for each in self._old]
             self._new = self._kept(new)
         everything = [*self._old, *([self._new] if self._new else [])]
-        status = status_of(self._deployment, self._new, everything, self._unavailable, created=self._created)
+        status = status_of(
+            self._deployment, self._new, everything, self._unavailable, created=self._created, deadline=self._deadline
+        )
         present = {**self._deployment, "status": status}
         self._deployment = self._store.update(_DEPLOYMENT, present, status=True)
         if condition(present, "Progressing").get("reason") == "NewReplicaSetAvailable":

@@ -9,9 +9,18 @@ _COUNTS = ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")
 
 
 def status_of(
-    deployment: Object, new: Object | None, sets: Sequence[Object], unavailable: int, *, created: bool
+    deployment: Object,
+    new: Object | None,
+    sets: Sequence[Object],
+    unavailable: int,
+    *,
+    created: bool,
+    deadline: float,
 ) -> Object:
-    """Return the status of ``deployment``, whose present ReplicaSet is ``new`` (just ``created``) and all ``sets``."""
+    """Return the status of ``deployment``, whose present ReplicaSet is ``new`` (just ``created``) and all ``sets``.
+
+    ``deadline`` is for how many seconds a rollout may make no step.
+    """
     wanted = deployment["spec"]["replicas"]
     status: Object = {
         "observedGeneration": deployment["metadata"]["generation"],
@@ -28,7 +37,7 @@ def status_of(
         reason="MinimumReplicasAvailable" if enough else "MinimumReplicasUnavailable",
         message=f"Deployment {'has' if enough else 'does not have'} minimum availability.",
     )
-    progressing = _progressing(deployment, new, status, created=created)
+    progressing = _progressing(deployment, new, status, created=created, deadline=deadline)
     status["conditions"] = [
         {"type": "Available", **available},
         *([{"type": "Progressing", **progressing}] if progressing else []),
@@ -36,7 +45,7 @@ def status_of(
     return status
 
 
-def _progressing(deployment: Object, new: Object | None, status: Object, *, created: bool) -> Object:
+def _progressing(deployment: Object, new: Object | None, status: Object, *, created: bool, deadline: float) -> Object:
     """Return the condition that says whether the rollout goes on, is over, or took too long without a step."""
     before, present = deployment.get("status", {}), condition(deployment, "Progressing")
     if new is None:
@@ -51,7 +60,7 @@ def _progressing(deployment: Object, new: Object | None, status: Object, *, crea
         return _kept(present, status="True", reason="NewReplicaSetAvailable", message=words)
     if _went_on(before, status):
         return _fresh(present, "ReplicaSetUpdated", f'ReplicaSet "{name}" is progressing.')
-    return _waited(present, name, deployment["spec"]["progressDeadlineSeconds"])
+    return _waited(present, name, deadline)
 
 
 def _waited(present: Object, name: str, deadline: float) -> Object:

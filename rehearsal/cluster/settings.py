@@ -12,7 +12,8 @@ class Settings:
     """Where the cluster writes, which EKS cluster it is, and what images are.
 
     ``world`` is the folder in which AWS is described. Waits for a load balancer (a pod's ``preStop`` and
-    ``minReadySeconds``) take a ``speed``-th of their time; probes, back-offs and deadlines take all of it.
+    ``minReadySeconds``) and the patience with a rollout take a ``speed``-th of their time; probes and back-offs take
+    all of it.
     """
 
     folder: Path
