@@ -57,9 +57,11 @@ def test_a_state_that_is_chosen_shows_what_went_in_and_what_went_wrong(page: Pag
     page.locator("[data-machine$=training]").click()
     page.locator("[data-arn$='data-4']").click()
     page.locator("[data-state='Validate and refine']").click()
-    expect(page.locator(".detail-box .visit .failure")).to_contain_text("row 3, SPEND")
-    page.locator(".detail-box .visit summary", has_text="Input").click()
-    expect(page.locator(".detail-box .visit pre").first).to_be_visible()
+    reason = page.locator(".detail-box .visit .failure > p")
+    expect(reason).to_have_text("transactions_200607.csv: row 3, SPEND: 'abc' is no number")
+    given = page.locator(".detail-box .visit > details", has_text="Input")
+    given.locator("summary").click()
+    expect(given.locator("pre")).to_be_visible()
 
 
 def test_a_bar_of_the_timeline_tells_and_leads_to_its_execution(page: Page) -> None:

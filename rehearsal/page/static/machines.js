@@ -89,8 +89,16 @@ function pretty(text) {
 
 const json = (key, title, text) => (text ? more(key, title, h("pre", { tabindex: "0" }, pretty(text))) : null);
 
-function failureOf(error, cause) {
-  return error ? h("div", { class: "failure" }, h("b", null, error), cause && h("pre", { tabindex: "0" }, pretty(cause))) : null;
+/* What a cause says in words: a job's and a function's are JSON with a sentence inside of them. */
+function reasonOf(cause) {
+  try { const found = JSON.parse(cause); return found.FailureReason || found.errorMessage || null; } catch { return null; }
+}
+
+function failureOf(key, error, cause) {
+  if (!error) return null;
+  const reason = cause && reasonOf(cause);
+  return h("div", { class: "failure" }, h("b", null, error), reason && h("p", null, reason),
+    reason ? json(`${key} cause`, "All that it says", cause) : cause && h("pre", { tabindex: "0" }, pretty(cause)));
 }
 
 function executionDetail(execution) {
@@ -101,7 +109,7 @@ function executionDetail(execution) {
       h("dt", null, "Began"), h("dd", null, clock(at(execution.started), true)),
       h("dt", null, "Took"), h("dd", null, lasted(between(at(execution.started), at(execution.ended)) / 1000)),
       h("dt", null, "ARN"), h("dd", null, h("code", null, execution.arn))),
-    failureOf(execution.error, execution.cause),
+    failureOf(execution.arn, execution.error, execution.cause),
     json(`${execution.arn} in`, "Input", execution.input), json(`${execution.arn} out`, "Output", execution.output),
     more(`${execution.arn} states`, `Its ${plural(execution.visits.length, "state")} one after the other`, h("ol", { class: "visits" },
       execution.visits.map((each) => h("li", null, h("span", { class: `dot ${each.outcome}` }),
@@ -120,7 +128,7 @@ function stateDetail(machine, execution) {
       return h("div", { class: "visit" },
         h("p", null, visits.length > 1 && h("b", null, `${which}. `), badge(each.outcome), ` ${clock(at(each.entered), true)}, ${lasted(between(at(each.entered), at(each.exited)) / 1000)}`,
           each.tries > 1 && `, ${plural(each.tries, "try", "tries")}`),
-        each.failures.map((failure) => failureOf(failure.error, failure.cause)),
+        each.failures.map((failure, number) => failureOf(`${key} ${number}`, failure.error, failure.cause)),
         json(`${key} in`, "Input", each.input), json(`${key} out`, "Output", each.output));
     })];
 }

@@ -22,11 +22,14 @@ function drawHead() {
   byId("verdict").replaceChildren(h("span", { class: `badge ${verdict[0]}` }, verdict[1]));
 }
 
+/* Notes that are longer are shown in part, and whole on demand. */
+const LONG = 240;
+
 function drawActs() {
   byId("acts-box").replaceChildren(page.document.acts.length ? h("ol", { class: "acts" }, page.document.acts.map((each) => h("li", { id: `act-${each.name}`, class: each.status },
     h("div", { class: "row" }, badge(each.status), h("h3", null, each.title), each.started && h("small", null, `${clock(at(each.started))}, ${lasted(between(at(each.started), at(each.ended)) / 1000)}`)),
     each.does && h("p", null, each.does), each.expects && h("p", { class: "note" }, h("b", null, "Expected: "), each.expects),
-    each.notes.length > 0 && h("ul", null, each.notes.map((note) => h("li", null, note))),
+    each.notes.length > 0 && h("ul", null, each.notes.map((note, place) => h("li", null, note.length <= LONG ? note : more(`${each.name} note ${place}`, cut(note, LONG), h("pre", { tabindex: "0" }, note))))),
     begunIn(each).length > 0 && h("p", { class: "began" }, begunIn(each).map((one) => h("button", { type: "button", "data-goes": one.arn, onclick: () => choose(one.arn, null, { scroll: true }) },
       h("span", { class: `dot ${one.status}`, "aria-hidden": "true" }), `${shortName(one.machine)}: ${lastState(one)}`))),
     h("p", { class: "links" }, each.links.map((link) => h("a", { href: safe(link.href) }, link.text)),

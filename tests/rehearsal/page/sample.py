@@ -1,5 +1,6 @@
 """A whole rehearsal as a document: eight acts, a dozen executions of the real definitions, jobs, alarms and metrics."""
 
+import json
 import math
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -176,12 +177,11 @@ def _executions() -> Iterator[Execution]:
         },
         "Publish the models' figures": {"Payload": {"metrics": 3, "version": "v1", "reason": "the alarms look at v1"}},
     }
-    broken = {
-        **training_answers(),
-        "Validate and refine": TaskError(
-            "States.TaskFailed", "transactions_200607.csv: row 3, SPEND: 'abc' is no number"
-        ),
+    cause = {
+        "ProcessingJobStatus": "Failed",
+        "FailureReason": "transactions_200607.csv: row 3, SPEND: 'abc' is no number",
     }
+    broken = {**training_answers(), "Validate and refine": TaskError("States.TaskFailed", json.dumps(cause))}
     weak = training_answers(
         accepted=False, status="Rejected", winner="majority", version=VERSIONS[2], reason="accuracy 0.61 is below 0.80."
     )
@@ -275,7 +275,7 @@ def _acts() -> Iterator[Act]:
             status=Outcome.FAILED if name == "a-person" else Outcome.PASSED,
             started=after(start),
             ended=after(end),
-            notes=("POST /predict answered 200 by the version that was released.",) if number < 2 else (),
+            notes=("POST /predict answered 200 by the version that was released.", "seen: " * 50) if number < 2 else (),
             links=(Link(text="validation report", href="reports/validation-200607.html"),)
             if name == "bad-file"
             else (),
