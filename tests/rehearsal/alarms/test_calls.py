@@ -1,5 +1,6 @@
 """Alarms by AWS's API: made, raised, told of and read back, in an emulator."""
 
+import inspect
 import json
 import re
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from ministack.services import cloudwatch
 
 from rehearsal.world import World
 from tests.rehearsal.events.shared import messages, policy, queue, until
@@ -179,3 +181,8 @@ def test_an_alarm_that_another_needs_is_not_deleted(world: World) -> None:
     cloudwatch.delete_alarms(AlarmNames=["needs"])
     cloudwatch.delete_alarms(AlarmNames=["needed"])
     assert cloudwatch.describe_alarms(AlarmNames=["needed"])["MetricAlarms"] == []
+
+
+def test_what_is_switched_off_of_the_emulators_own_is_where_it_was() -> None:
+    assert "_evaluate_all_alarms()" in inspect.getsource(cloudwatch._put_metric_data)
+    assert "_evict_old_metrics()" in inspect.getsource(cloudwatch.handle_request)

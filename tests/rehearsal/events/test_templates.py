@@ -62,7 +62,7 @@ def test_a_schedule_is_what_its_template_says_when_made_and_when_changed(world: 
 def test_a_schedule_fires_by_itself_when_it_is_due(world: World) -> None:
     """One whose role is missing, which the log says: that it was tried is enough."""
     scheduler = world.client("scheduler")
-    now = datetime.now(UTC) + timedelta(seconds=1)
+    now = datetime.now(UTC) + timedelta(seconds=6)
     target = {
         "Arn": f"arn:aws:states:{world.region}:{world.account}:stateMachine:none",
         "RoleArn": f"arn:aws:iam::{world.account}:role/none",
@@ -76,6 +76,30 @@ def test_a_schedule_fires_by_itself_when_it_is_due(world: World) -> None:
 
     log = world.folder / "aws.log"
     until(lambda: "schedule soon: " in log.read_text(encoding="utf-8"))
+
+
+def test_an_alarm_on_an_expression_is_what_its_template_says(world: World) -> None:
+    stat = {"Metric": {"Namespace": "Shop", "MetricName": "Sales"}, "Period": 60, "Stat": "p95"}
+    wanted = {
+        "Metrics": [
+            {"Id": "sales", "MetricStat": stat, "ReturnData": False},
+            {"Id": "answer", "Expression": "IF(sales > 0, sales, 0)", "Label": "sales", "ReturnData": True},
+        ],
+        "ComparisonOperator": "GreaterThanThreshold",
+        "EvaluationPeriods": 5,
+        "DatapointsToAlarm": 3,
+        "Threshold": 0.5,
+        "TreatMissingData": "notBreaching",
+    }
+    tags = [{"Key": "Owner", "Value": "us"}]
+    properties = {"AlarmName": "from-template", "Tags": tags, **wanted}
+
+    deploy(world, "alarms", {"Alarm": {"Type": "AWS::CloudWatch::Alarm", "Properties": properties}})
+
+    cloudwatch = world.client("cloudwatch")
+    (alarm,) = cloudwatch.describe_alarms(AlarmNames=["from-template"])["MetricAlarms"]
+    assert {name: alarm[name] for name in wanted} == wanted
+    assert tags[0] in cloudwatch.list_tags_for_resource(ResourceARN=alarm["AlarmArn"])["Tags"]
 
 
 def test_executions_are_counted_and_timed_by_machine(world: World) -> None:
