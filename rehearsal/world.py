@@ -3,11 +3,14 @@
 import json
 import os
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, Self
 
 import boto3
+import botocore.session
 from botocore.config import Config
+from botocore.configprovider import ConstantProvider
 
 from ml.files import write_json
 
@@ -63,7 +66,7 @@ class World:
 
     def client(self, service: str) -> Any:
         """Return the administrator's client of a service, by boto3's name of it."""
-        return boto3.client(
+        return _session().client(
             service,
             endpoint_url=self.endpoint,
             verify=str(self.authority),
@@ -89,6 +92,17 @@ class World:
                 "speed": float(kept["speed"]),
             }
         )
+
+
+@cache
+def _session() -> boto3.Session:
+    """Return a session in which no profile of the user has a say, not even one that is missing."""
+    session = botocore.session.get_session()
+    store = session.get_component("config_store")
+    store.set_config_provider("profile", ConstantProvider(None))
+    store.set_config_provider("config_file", ConstantProvider(os.devnull))
+    store.set_config_provider("credentials_file", ConstantProvider(os.devnull))
+    return boto3.Session(botocore_session=session)
 
 
 def inherited() -> dict[str, str]:

@@ -1,6 +1,6 @@
 """What native types leave undone of a template, and somebody would miss."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ministack.services import ec2, eks, secretsmanager, sns
@@ -17,6 +17,7 @@ def install() -> None:
     handlers["AWS::EKS::Nodegroup"] = _node_group(handlers["AWS::EKS::Nodegroup"])
     handlers["AWS::SNS::Topic"] = _topic(handlers["AWS::SNS::Topic"])
     handlers["AWS::SecretsManager::Secret"] = _secret(handlers["AWS::SecretsManager::Secret"])
+    ec2._ACTION_MAP["TerminateInstances"] = _with_disks(ec2._ACTION_MAP["TerminateInstances"])
 
 
 def _cluster(native: Mapping[str, Any], groups: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,3 +90,17 @@ def _secret(native: Mapping[str, Any]) -> dict[str, Any]:
         native["delete"](name_of(physical_id), properties)
 
     return {**native, "create": create, "update": update, "delete": delete}
+
+
+def _with_disks(terminate: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A machine's disk goes with it, unless it was asked to stay."""
+
+    def terminate_with_disks(parameters: Any) -> Any:
+        answer = terminate(parameters)
+        gone = {each["InstanceId"] for each in ec2._instances.values() if each["State"]["Name"] == "terminated"}
+        for volume in list(ec2._volumes.values()):
+            if any(each["InstanceId"] in gone and each["DeleteOnTermination"] for each in volume["Attachments"]):
+                del ec2._volumes[volume["VolumeId"]]
+        return answer
+
+    return terminate_with_disks

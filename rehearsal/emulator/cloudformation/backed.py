@@ -111,7 +111,8 @@ class _Maker:
         made = self._backed.parameters(properties)
         named = {name: value for name, value in properties.items() if name not in made}
         wanted = {**request(named, operation), **made}
-        return {name: value for name, value in wanted.items() if name in operation.input_shape.members}
+        members = operation.input_shape.members
+        return {name: value for name, value in wanted.items() if name in members and value is not None}
 
     def _finish(self, properties: Properties) -> None:
         if self._backed.afterwards:

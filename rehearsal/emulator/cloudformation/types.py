@@ -48,13 +48,14 @@ _OF_AN_INGRESS: Final = frozenset(
 def _instance(properties: Properties) -> dict[str, Any]:
     # The emulator takes an instance's place in the network from the request itself, not from an interface.
     interface = (properties.get("NetworkInterfaces") or [{}])[0]
+    profile = properties.get("IamInstanceProfile")
     return {
         "MinCount": 1,
         "MaxCount": 1,
         "NetworkInterfaces": [],
         "SubnetId": properties.get("SubnetId") or interface.get("SubnetId"),
         "SecurityGroupIds": properties.get("SecurityGroupIds") or interface.get("GroupSet", []),
-        "IamInstanceProfile": {"Name": properties["IamInstanceProfile"]},
+        "IamInstanceProfile": {"Name": profile} if profile else None,
         "UserData": base64.b64decode(properties.get("UserData", "")).decode(),
         "TagSpecifications": _tagged("instance", properties),
     }

@@ -82,6 +82,7 @@ def test_what_it_writes_is_below_its_folder_and_it_ends_with_its_block(
     with emulated(tmp_path / "world") as world:
         assert str(world.authority).startswith(str(tmp_path / "world"))
         assert world.load(tmp_path / "world") == world
+        assert world.client("sts").get_caller_identity()["Account"] == world.account
 
     assert not (tmp_path / "elsewhere").exists()
     with pytest.raises(urllib.error.URLError):
