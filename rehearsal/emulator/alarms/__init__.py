@@ -10,7 +10,6 @@ length; each hour if it looks at more than a day. Metrics keep the times at whic
 alarm says of its periods is what was asked for. With speed 1 the times are AWS's own.
 """
 
-import logging
 import threading
 import time
 
@@ -20,7 +19,6 @@ from rehearsal.emulator.alarms.watch import Watch
 from rehearsal.emulator.settings import Settings
 
 _SECONDS = 1.0
-_logger = logging.getLogger("alarms")
 
 
 def install(settings: Settings) -> None:
@@ -37,7 +35,4 @@ def install(settings: Settings) -> None:
 def _look(watch: Watch, pause: float) -> None:
     while True:
         time.sleep(pause)
-        try:
-            watch.look(now=time.time())
-        except Exception:  # one alarm's trouble must not end the watch over all
-            _logger.exception("the alarms could not be looked at")
+        watch.look(now=time.time())

@@ -1,5 +1,6 @@
 """All alarms: looked at when it is time, and changed."""
 
+import logging
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from rehearsal.emulator.alarms.evaluation import State, Verdict, judge
 from rehearsal.emulator.alarms.notices import instant, topic_arn
 from rehearsal.emulator.alarms.suppression import Suppression
 
+_logger: Final = logging.getLogger("alarms")
 _ACTIONS: Final = ("AlarmActions", "OKActions", "InsufficientDataActions")
 _UNCHECKED: Final = "Unchecked: Initial alarm creation"
 _LONGEST_NAME: Final = 255
@@ -81,12 +83,13 @@ class Watch:
     def look(self, *, now: float) -> None:
         """Look at each metric alarm whose time has come, and at what is held back."""
         with self._lock:
-            for account, region, name in list(cloudwatch._alarms._data):
-                with request_scope(account, region):
-                    self._look_at(cloudwatch._alarms[name], now=now)
-            for account, region, name in list(cloudwatch._composite_alarms._data):
-                with request_scope(account, region):
-                    self._release(cloudwatch._composite_alarms[name], now=now)
+            for kept, look in ((cloudwatch._alarms, self._look_at), (cloudwatch._composite_alarms, self._release)):
+                for (account, region, name), alarm in list(kept._data.items()):
+                    try:
+                        with request_scope(account, region):
+                            look(alarm, now=now)
+                    except Exception:  # one alarm's trouble must not be all others'
+                        _logger.exception("alarm %s could not be looked at", name)
 
     def _put(self, kept: Any, request: Mapping[str, Any], *, now: float) -> Alarm:
         name = request["AlarmName"]

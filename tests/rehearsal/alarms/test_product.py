@@ -17,6 +17,7 @@ from config.names import (
     MonitoringMetric,
     ServiceMetric,
 )
+from rehearsal.emulator.alarms.definitions import Definition
 from rehearsal.emulator.alarms.requests import from_template
 from rehearsal.emulator.alarms.watch import Watch
 from tests.stacks.assembly import environment
@@ -97,6 +98,23 @@ def test_nothing_is_raised_without_anything_and_by_a_healthy_day(account: Accoun
 
     assert account.raised == set()
     assert account.told == []
+
+
+def test_an_alarm_that_cannot_be_looked_at_is_no_other_alarms_trouble(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    points = Definition.points
+
+    def broken(definition: Definition, *, end: float, speed: float) -> Any:
+        if "requests" in definition.metrics:
+            raise RuntimeError("broken")
+        return points(definition, end=end, speed=speed)
+
+    monkeypatch.setattr(Definition, "points", broken)
+    account.put(MODEL_METRICS, MonitoringMetric.INPUT_DRIFT, 0.9)
+
+    account.wait(MINUTE)
+    assert account.raised == {"feature-drift"}
 
 
 def test_slow_answers_raise_the_services_alarm_after_three_minutes(account: Account) -> None:
