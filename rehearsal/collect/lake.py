@@ -71,11 +71,17 @@ class Lake:
         return tuple(sorted(found, key=lambda decision: decision.at))
 
     def reports(self) -> tuple[Report, ...]:
-        """Copy the pages that jobs wrote beside the rehearsal's; return them by time."""
+        """Copy the pages that jobs wrote beside the rehearsal's; return them by time.
+
+        A day's look at the models replaces the one before it: of these every version is there.
+        """
+        pages = self._s3.get_paginator("list_object_versions").paginate(
+            Bucket=self._bucket, Prefix=f"{ARTIFACTS}/{MONITORING}/"
+        )
+        looks = (each for page in pages for each in page.get("Versions", []))
         found = [
             report
-            for place in (RUNS, MONITORING)
-            for each in self._listed(f"{ARTIFACTS}/{place}/")
+            for each in (*self._listed(f"{ARTIFACTS}/{RUNS}/"), *looks)
             if each["Key"].endswith(".html") and (report := self._report(each)) is not None
         ]
         return tuple(sorted(found, key=lambda report: report.at))
@@ -86,18 +92,20 @@ class Lake:
         kind = MONITORING if place == MONITORING else next((each for each in within if each in _TITLES), None)
         if kind is None:
             return None
-        name = "-".join([kind, about, *(each for each in within if each != kind)])
-        target = self._folder / REPORTS / name
-        if self._copied.get(key) != found["ETag"]:
-            with new_file(target) as temporary:
-                temporary.write_bytes(self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read())
-            self._copied[key] = found["ETag"]
+        version = {"VersionId": found["VersionId"]} if "VersionId" in found else {}
+        name = "-".join([kind, about, *version.values(), *(each for each in within if each != kind)])
+        href = f"{REPORTS}/{name}"
+        if self._copied.get(href) != found["ETag"]:
+            with new_file(self._folder / href) as temporary:
+                answer = self._s3.get_object(Bucket=self._bucket, Key=key, **version)
+                temporary.write_bytes(answer["Body"].read())
+            self._copied[href] = found["ETag"]
         return Report.model_validate(
             {
                 "title": f"{_TITLES[kind]} {about}",
                 "kind": kind,
                 "about": about,
-                "href": f"{REPORTS}/{name}",
+                "href": href,
                 "at": found["LastModified"],
             }
         )
