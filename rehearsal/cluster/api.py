@@ -87,12 +87,15 @@ class ApiServer:
         return JSONResponse(scale_of(thing) if target.part == "scale" else shown(thing, of, target.version))
 
     def _write(self, request: Request, body: bytes, target: Target, of: Kind) -> Response:
-        if target.asked.verb == "patch":
-            return JSONResponse(*self._patch(request, body, target, of))
-        thing = _placed(_parsed(body, "application/json"), target)
-        if target.asked.verb == "create":
-            return JSONResponse(self._store.create(of, thing), 201)
-        return JSONResponse(self._update(thing, target, of))
+        try:
+            if target.asked.verb == "patch":
+                return JSONResponse(*self._patch(request, body, target, of))
+            thing = _placed(_parsed(body, "application/json"), target)
+            if target.asked.verb == "create":
+                return JSONResponse(self._store.create(of, thing), 201)
+            return JSONResponse(self._update(thing, target, of))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ApiError(422, f"{of.kind}: a field that is needed is missing, or of another type: {error}") from error
 
     def _listed(self, target: Target, of: Kind, query: Mapping[str, str]) -> Object:
         found = self._store.list(of, target.asked.namespace or None, lambda each: selected(each, query))

@@ -28,8 +28,10 @@ async def control(store: Store, *, speed: float) -> None:
         reconcile_replica_sets(store, speed=speed)
         _schedule(store)
         store.collect()
+        # Not wait_for: in Python 3.11 it may forget that the task was cancelled.
         with suppress(TimeoutError):
-            await asyncio.wait_for(changed.wait(), _TICK_SECONDS)
+            async with asyncio.timeout(_TICK_SECONDS):
+                await changed.wait()
         await asyncio.sleep(_BURST_SECONDS)
 
 

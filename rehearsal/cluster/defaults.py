@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from rehearsal.cluster.errors import ApiError
 from rehearsal.cluster.kinds import Kind, Object
 
 
@@ -29,6 +30,8 @@ def with_defaults(of: Kind, thing: Object) -> Object:
 
 
 def _deployment(spec: Object) -> None:
+    if "selector" not in spec:
+        raise ApiError(422, "spec.selector: Required value")
     spec.setdefault("replicas", 1)
     spec.setdefault("minReadySeconds", 0)
     spec.setdefault("progressDeadlineSeconds", 600)
@@ -47,7 +50,11 @@ def _pod(spec: Object) -> None:
     spec.setdefault("terminationGracePeriodSeconds", 30)
     if "serviceAccountName" in spec:
         spec.setdefault("serviceAccount", spec["serviceAccountName"])
-    for container in spec.get("containers", []):
+    volumes = {each["name"] for each in spec.get("volumes", [])}
+    for container in spec["containers"]:
+        for mount in container.get("volumeMounts", []):
+            if mount["name"] not in volumes:
+                raise ApiError(422, f'{container["name"]}: volumeMounts: Not found: "{mount["name"]}"')
         for name in ("startupProbe", "readinessProbe", "livenessProbe"):
             if name in container:
                 _probe(container[name])

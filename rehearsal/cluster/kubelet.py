@@ -1,6 +1,7 @@
 """The kubelet: pods of this node as processes of this machine, and what their status says."""
 
 import asyncio
+import logging
 import shutil
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -13,6 +14,7 @@ from rehearsal.cluster.network import Network
 from rehearsal.cluster.runner import Runner
 from rehearsal.cluster.store import now
 
+_logger: Final = logging.getLogger(__name__)
 _LOOK_SECONDS: Final = 0.1
 _CLOSING_SECONDS: Final = 5.0
 
@@ -97,6 +99,9 @@ class Kubelet:
                 variables = {**self._variables, **await self._credentials(pod, folder)}
                 place = Place(address=address, folder=folder, names=self._names, variables=variables)
                 await worker.run(place, self._images)
+            except Exception:
+                # One pod that goes wrong is not the others' end.
+                _logger.exception("%s/%s", pod["metadata"]["namespace"], pod["metadata"]["name"])
             finally:
                 self._network.release(address)
                 shutil.rmtree(folder / "volumes", ignore_errors=True)

@@ -1,6 +1,7 @@
 """EKS Pod Identity: pods prove their service account to an agent, which fetches their role's credentials from EKS."""
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,8 @@ from rehearsal.cluster.kinds import Object
 from rehearsal.cluster.tokens import Issuer
 from rehearsal.world import World
 
+_logger: Final = logging.getLogger(__name__)
+_AGAIN_SECONDS: Final = 1.0
 _METHOD: Final = "eks-pod-identity"
 _PATH: Final = "/v1/credentials"
 
@@ -29,9 +32,12 @@ class PodIdentity:
         self._eks, self._auth = world.client("eks"), world.client("eks-auth")
 
     async def variables(self, pod: Object, folder: Path) -> Mapping[str, str]:
-        """Return what a pod needs to ask the agent, if its service account has a role; write its token."""
+        """Return what a pod needs to ask the agent, if its service account has a role; write its token.
+
+        While EKS does not answer, the pod waits.
+        """
         namespace, account = pod["metadata"]["namespace"], pod["spec"].get("serviceAccountName", "default")
-        if not await asyncio.to_thread(self._has_role, namespace, account):
+        if not await self._has_role(namespace, account):
             return {}
         file = folder / "eks-pod-identity-token"
         file.touch(mode=0o600)
@@ -71,14 +77,18 @@ class PodIdentity:
         """Return the agent's service."""
         return Starlette(routes=[Route(_PATH, self._credentials)])
 
-    def _has_role(self, namespace: str, account: str) -> bool:
-        try:
-            found = self._eks.list_pod_identity_associations(
-                clusterName=self._cluster, namespace=namespace, serviceAccount=account
-            )
-        except self._eks.exceptions.ResourceNotFoundException:
-            return False
-        return bool(found["associations"])
+    async def _has_role(self, namespace: str, account: str) -> bool:
+        wanted = {"clusterName": self._cluster, "namespace": namespace, "serviceAccount": account}
+        while True:
+            try:
+                found = await asyncio.to_thread(self._eks.list_pod_identity_associations, **wanted)
+            except self._eks.exceptions.ResourceNotFoundException:
+                return False
+            except (BotoCoreError, ClientError) as error:
+                _logger.warning("%s/%s: its role is not known yet: %s", namespace, account, error)
+                await asyncio.sleep(_AGAIN_SECONDS)
+            else:
+                return bool(found["associations"])
 
     async def _credentials(self, request: Request) -> Response:
         token = request.headers.get("authorization", "")

@@ -210,7 +210,8 @@ class Runner:
         with suppress(ProcessLookupError):
             os.kill(self._process.pid, signal.SIGTERM)
         try:
-            await asyncio.wait_for(self._gone.wait(), grace)
+            async with asyncio.timeout(grace):
+                await self._gone.wait()
         except TimeoutError:
             self._signal_group(signal.SIGKILL)
             await self._gone.wait()
@@ -227,7 +228,8 @@ class Runner:
 
     async def _wait(self, seconds: float) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._ending.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._ending.wait()
 
     def _set(self, state: Object) -> None:
         self._state = state

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rehearsal.cluster.access import User
+from rehearsal.cluster.identity import Proof
 from rehearsal.cluster.kinds import Object
 from rehearsal.cluster.network import Network
 from rehearsal.cluster.server import Cluster
@@ -61,6 +62,13 @@ class Running:
         items: list[Object] = self.api().get(PODS)["items"]
         return [each for each in items if "deletionTimestamp" not in each["metadata"]]
 
+    def log_of(self, pod: Object) -> str:
+        """Return what a pod has written, as ``kubectl logs`` asks for it."""
+        api = self.api()
+        path = f"{api.url}/{PODS}/{pod['metadata']['name']}/log"
+        with urllib.request.urlopen(urllib.request.Request(path, headers=api.headers), context=api.tls) as response:
+            return str(response.read().decode())
+
     def release(self, version: str) -> Answer:
         """Let the Deployment ask for a version, as a deployer does."""
         variable = {"name": "VERSION", "value": version}
@@ -98,14 +106,6 @@ def running(
     folder: Path, *, speed: float = 12.0, registry: str = "rehearsal.local", users: Users | None = None
 ) -> Iterator[Running]:
     """Run a cluster where ``users`` says whose a token is: unless given, "deployer" is in the group of deployers."""
-    loop, ending = asyncio.new_event_loop(), asyncio.Event()
-
-    async def proof(token: str) -> User | None:
-        return (users or _deployer)(token)
-
-    async def credentials(pod: Object, where: Path) -> Mapping[str, str]:
-        return {"POD_FOLDER": str(where)}
-
     settings = Settings(
         folder=folder,
         world=folder,
@@ -114,28 +114,44 @@ def running(
         program=program_in(folder),
         speed=speed,
     )
+    loops: list[asyncio.AbstractEventLoop] = []
+    ending = asyncio.Event()
     network = Network()
-    listening = socket.create_server(("127.0.0.1", 0))
-    cluster = Cluster(
-        settings,
-        network,
-        listening,
-        proof=proof,
-        credentials=credentials,
-        variables={"AWS": "here"},
-        names={"metrics.monitoring": network.host},
-    )
-    thread = threading.Thread(target=lambda: loop.run_until_complete(cluster.run(ending)))
+
+    async def run() -> None:
+        loops.append(asyncio.get_running_loop())
+        cluster = Cluster(
+            settings,
+            network,
+            socket.create_server(("127.0.0.1", 0)),
+            proof=_proof(users or _deployer),
+            credentials=_credentials,
+            variables={"AWS": "here"},
+            names={"metrics.monitoring": network.host},
+        )
+        await cluster.run(ending)
+
+    thread = threading.Thread(target=lambda: asyncio.run(run()))
     thread.start()
     try:
         ready = folder / READY
         eventually(ready.exists, seconds=20)
         yield Running(folder, json.loads(ready.read_text()))
     finally:
-        loop.call_soon_threadsafe(ending.set)
+        loops[0].call_soon_threadsafe(ending.set)
         thread.join()
         network.agent.close()
-        loop.close()
+
+
+def _proof(users: Users) -> Proof:
+    async def proof(token: str) -> User | None:
+        return users(token)
+
+    return proof
+
+
+async def _credentials(pod: Object, where: Path) -> Mapping[str, str]:
+    return {"POD_FOLDER": str(where)}
 
 
 def _deployer(token: str) -> User | None:
@@ -189,7 +205,11 @@ def deployment_spec() -> Object:
         "image": "rehearsal.local/web:1",
         "args": args,
         "envFrom": [{"configMapRef": {"name": "settings"}}],
-        "env": [{"name": "HOME", "value": "/tmp"}, {"name": "GREETING", "value": "$(COLOUR) $(UNKNOWN) $$(COLOUR)"}],
+        "env": [
+            {"name": "HOME", "value": "/tmp"},
+            {"name": "GREETING", "value": "$(COLOUR) $(UNKNOWN) $$(COLOUR)"},
+            {"name": "METRICS", "value": "tcp://metrics.monitoring:25888"},
+        ],
         "ports": [{"name": "http", "containerPort": 8080}],
         "startupProbe": probe("/healthz", failureThreshold=30),
         "readinessProbe": probe("/ready", failureThreshold=1),

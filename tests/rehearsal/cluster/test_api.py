@@ -120,7 +120,7 @@ def test_applying_again_keeps_what_others_own_and_removes_what_is_no_longer_want
     assert again.status == 200
     assert "mine" not in again.body["metadata"]["annotations"]
     assert again.body["metadata"]["annotations"]["theirs"] == "yes"
-    assert [each["name"] for each in container(again.body)["env"]] == ["HOME", "VERSION"]
+    assert [each["name"] for each in container(again.body)["env"]] == ["HOME", "METRICS", "VERSION"]
 
 
 def test_applying_over_what_another_has_changed_is_a_conflict_unless_forced(api: Api) -> None:
@@ -201,6 +201,9 @@ def test_who_proves_nothing_is_not_let_in_and_nobody_but_an_administrator_stands
         (f"POST api/v1/{HERE}/configmaps", {"data": {}}, "application/json", 422),
         ("POST api/v1/namespaces/none/configmaps", {"metadata": {"name": "a"}}, "application/json", 404),
         (f"POST api/v1/{HERE}/configmaps", {"metadata": {"name": "a", "namespace": "b"}}, "application/json", 400),
+        (f"POST apis/apps/v1/{HERE}/deployments", {"metadata": {"name": "a"}}, "application/json", 422),
+        (f"PATCH {DEPLOYMENT}", {"spec": {"selector": None}}, MERGE, 422),
+        (f"PATCH {DEPLOYMENT}", {"spec": {"template": {"spec": {"volumes": []}}}}, MERGE, 422),
         (f"PATCH {DEPLOYMENT}", {}, "text/plain", 415),
         (f"PATCH {DEPLOYMENT}", {}, "application/apply-patch+yaml", 422),
         (f"PUT apis/autoscaling/v1/{HERE}/horizontalpodautoscalers/web", {}, "application/json", 405),

@@ -1,12 +1,14 @@
 """Rolling updates of real processes, seen from the load balancer and from the API."""
 
+import json
+import urllib.request
 from collections.abc import Iterator
 
 import pytest
 
 from rehearsal.cluster.kinds import Object
 from tests.control_plane import eventually
-from tests.rehearsal.cluster.clusters import DEPLOYMENT, HERE, MERGE, Running, apply, load, manifests, running
+from tests.rehearsal.cluster.clusters import DEPLOYMENT, HERE, MERGE, PODS, Running, apply, load, manifests, running
 
 
 @pytest.fixture(scope="module")
@@ -117,3 +119,41 @@ def test_pods_come_and_go_with_their_number(cluster: Running) -> None:
     eventually(lambda: len(cluster.pods()) == 1)
     cluster.api().call("PATCH", DEPLOYMENT, {"spec": {"replicas": 2}}, MERGE)
     eventually(lambda: len(serving(cluster)) == 2)
+
+
+def test_a_pods_variables_arguments_and_folders_are_its_own(cluster: Running) -> None:
+    (pod, other) = cluster.pods()
+    told = asked(pod)
+
+    address, folder = pod["status"]["podIP"], cluster.folder / "pods" / "shop" / pod["metadata"]["name"]
+    assert told["args"][:5] == ["serve", "--host", address, "--port", "8080"]
+    assert told["args"][-1] == f"{folder}/volumes/models/x"
+    assert told["env"]["GREETING"] == "green $(UNKNOWN) $(COLOUR)"
+    assert told["env"]["HOME"] == f"{folder}/volumes/tmp"
+    assert told["env"]["METRICS"] == f"tcp://{address.rpartition('.')[0]}.1:25888"
+    assert told["env"]["AWS"] == "here"
+    assert told["env"]["POD_FOLDER"] == str(folder)
+    assert address != asked(other)["args"][2]
+    assert "version" in cluster.log_of(pod)
+
+
+def test_a_pod_whose_image_is_not_there_says_so(cluster: Running) -> None:
+    (pod, _) = cluster.pods()
+    container = {**pod["spec"]["containers"][0], "image": "elsewhere.example/web:1", "volumeMounts": []}
+    lone = {"metadata": {"name": "lone"}, "spec": {"containers": [container]}}
+    assert cluster.api().call("POST", PODS, lone).status == 201
+
+    def waits() -> Object:
+        status = cluster.api().get(f"{PODS}/lone")["status"].get("containerStatuses", [{}])[0]
+        found: Object = status.get("state", {}).get("waiting", {})
+        return found if found.get("reason") == "ErrImagePull" else {}
+
+    assert "elsewhere.example/web:1" in eventually(waits)["message"]
+    cluster.api().call("DELETE", f"{PODS}/lone")
+    eventually(lambda: cluster.api().call("GET", f"{PODS}/lone").status == 404)
+
+
+def asked(pod: Object) -> Object:
+    with urllib.request.urlopen(f"http://{pod['status']['podIP']}:8080/") as response:
+        found: Object = json.loads(response.read())
+        return found
