@@ -11,7 +11,8 @@ from rehearsal.page.build import write_page
 from rehearsal.page.document import Document, Link, Outcome, Run
 from rehearsal.page.live import watching
 from tests.browser.pages import FAINT, check_page, checked_page
-from tests.rehearsal.page.sample import after, sample
+from tests.rehearsal.page.sample import sample
+from tests.rehearsal.page.sample_watch import after
 
 
 @pytest.fixture(scope="module")

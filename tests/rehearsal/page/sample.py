@@ -1,20 +1,12 @@
 """A whole rehearsal as a document: eight acts, a dozen executions of the real definitions, jobs, alarms and metrics."""
 
-import json
-import math
 from collections.abc import Iterator
-from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, Final
 
 from rehearsal.page.document import (
     Act,
-    Alarm,
-    Change,
     Decision,
     Document,
-    Execution,
-    Job,
     Link,
     Load,
     Machine,
@@ -23,49 +15,18 @@ from rehearsal.page.document import (
     Report,
     ResourceType,
     Run,
-    Series,
     Timing,
-    Watched,
 )
 from rehearsal.page.graph import draw
-from tests.machines import TaskError
-from tests.rehearsal.page.recorded import BEGAN, CANDIDATES, definition, execution
-
-MACHINES: Final = ("training", "release", "approval", "monitoring")
-VERSIONS: Final = ("200606-1111aaaaaa", "200607-2222bbbbbb", "200607-3333cccccc", "200608-4444dddddd")
-_NAMES: Final = ("mlops-dev-service-degraded", "mlops-dev-model-degraded")
-_SLOW: Final = {
-    "Validate and refine": 9.0,
-    "Fit the encoders": 5.0,
-    "Train one candidate": 7.0,
-    "Look at the rollout": 1.5,
-}
-_SLOW_EVALUATION: Final = {**_SLOW, "Evaluate candidates and champion": 6.0}
-_QUIET: Final = tuple(
-    f"mlops-dev-{name}"
-    for name in (
-        "captures-dropped",
-        "keys-unread",
-        "captures-missing",
-        "macro-f1-low",
-        "accuracy-low",
-        "feature-drift",
-        "class-drift",
-        "unseen-products",
-        "data-stale",
-    )
-)
-
-
-def after(minutes: float) -> datetime:
-    """Return a time of the run."""
-    return BEGAN + timedelta(minutes=minutes)
+from tests.rehearsal.page.recorded import definition
+from tests.rehearsal.page.sample_flow import ALARMS, MACHINES, VERSIONS, executions, jobs
+from tests.rehearsal.page.sample_watch import after, alarms, series
 
 
 @cache
 def sample() -> Document:
     """Return the document of a run that has ended."""
-    executions = tuple(sorted(_executions(), key=lambda each: each.started))
+    found = tuple(sorted(executions(), key=lambda each: each.started))
     return Document(
         run=Run(
             started=after(-1),
@@ -87,12 +48,12 @@ def sample() -> Document:
             )
             for name in MACHINES
         ),
-        executions=executions,
-        jobs=tuple(_jobs(executions)),
+        executions=found,
+        jobs=tuple(jobs(found)),
         models=tuple(_models()),
         decisions=tuple(_decisions()),
-        alarms=tuple(_alarms()),
-        series=tuple(_series()),
+        alarms=tuple(alarms()),
+        series=tuple(series()),
         types=tuple(_types()),
         reports=tuple(_reports()),
         load=(
@@ -108,114 +69,6 @@ def sample() -> Document:
         ),
         faults=("artifacts/runs/200608-4444dddddd/outcome.json: not there yet",),
     )
-
-
-def training_answers(resolution: str = "go", **decision: Any) -> dict[str, Any]:
-    decided = {
-        "accepted": True,
-        "status": "Approved",
-        "winner": "xgboost",
-        "version": VERSIONS[0],
-        "accuracy": 0.91,
-        "macro_f1": 0.88,
-        "reason": "accuracy 0.91 reaches the required 0.80.",
-        **decision,
-    }
-    resolved = {"status": resolution, "reason": "2 files", "run": "200606-0123456789", "champion": None, "new_files": 2}
-    return {
-        "Resolve the run": {"Payload": resolved},
-        "Commit the weeks": {"Payload": {"weeks": [200606]}},
-        "Decide": {"Payload": decided},
-        "Register the version": {"Payload": {"version": decided["version"], "package": "arn", "status": "Approved"}},
-    }
-
-
-def release_answers(version: str, *, rollout: tuple[str, ...] = ("progressing", "done")) -> dict[str, Any]:
-    looks = list(rollout)
-    described = {
-        "CustomerMetadataProperties": {"version": version},
-        "ApprovalDescription": "accuracy 0.91",
-        "LastModifiedBy": {"IamIdentity": {"Arn": "arn:aws:sts::000000000000:assumed-role/register"}},
-    }
-    taken = {"status": "rolled_back", "from_version": version, "to_version": VERSIONS[0], "reason": "it failed"}
-
-    def look(_: Any) -> Any:
-        status = looks.pop(0) if len(looks) > 1 else looks[0]
-        return {"Payload": {"status": status, "reason": "1 of 2 pods", "not_ready": []}}
-
-    alarms = [
-        {"AlarmName": n, "StateValue": "OK", "StateTransitionedTimestamp": "2026-03-02T09:00:00Z"} for n in _NAMES
-    ]
-    return {
-        "Describe the package": described,
-        "Deploy the version": {"Payload": {"status": "deploying", "version": version, "from_version": VERSIONS[0]}},
-        "Look at the rollout": look,
-        "Ask each pod": {"Payload": {"status": "passed", "reason": "2 pods answered", "not_ready": []}},
-        "Read the alarms": {"CompositeAlarms": alarms, "MetricAlarms": []},
-        "Promote the version": {
-            "Payload": {"status": "promoted", "version": version, "from_version": VERSIONS[0], "reason": "quiet"}
-        },
-        "Take the version back": {"Payload": taken},
-        "Look at the old version": {"Payload": {"status": "done", "reason": "2 pods", "not_ready": []}},
-    }
-
-
-def _executions() -> Iterator[Execution]:
-    data = {"trigger": "data", "at": "2026-03-02T09:59:00Z"}
-    approved = {"key": "k1", "at": "2026-03-02T09:59:58Z", "package": "arn:package/1"}
-    alarm = {"key": "k2", "at": "2026-03-02T09:59:58Z", "by": _NAMES[1], "alarm": {"name": _NAMES[1]}}
-    looked = {
-        "Choose what to look at": {
-            "Payload": {
-                "status": "go",
-                "reason": "2 files",
-                "day": "2026-03-02",
-                "captured": 2,
-                "labels": 1,
-                "weeks": [1],
-            }
-        },
-        "Publish the models' figures": {"Payload": {"metrics": 3, "version": "v1", "reason": "the alarms look at v1"}},
-    }
-    cause = {
-        "ProcessingJobStatus": "Failed",
-        "FailureReason": "transactions_200607.csv: row 3, SPEND: 'abc' is no number",
-    }
-    broken = {**training_answers(), "Validate and refine": TaskError("States.TaskFailed", json.dumps(cause))}
-    weak = training_answers(
-        accepted=False, status="Rejected", winner="majority", version=VERSIONS[2], reason="accuracy 0.61 is below 0.80."
-    )
-    yield execution("training", "data-1", minute=0, answers=training_answers(), given=data, seconds=_SLOW_EVALUATION)
-    yield execution("training", "data-2", minute=0.05, answers=training_answers("superseded"), given=data)
-    yield execution("monitoring", "look-1", minute=0.4, answers=looked, seconds={"Judge the models": 4.0})
-    yield execution(
-        "release", "approved-1", minute=0.75, answers=release_answers(VERSIONS[0]), given=approved, seconds=_SLOW
-    )
-    yield execution(
-        "training",
-        "data-3",
-        minute=1.7,
-        answers=training_answers(version=VERSIONS[1]),
-        given=data,
-        seconds=_SLOW_EVALUATION,
-    )
-    yield execution(
-        "release", "approved-2", minute=2.4, answers=release_answers(VERSIONS[1]), given=approved, seconds=_SLOW
-    )
-    yield execution("training", "data-4", minute=3.2, answers=broken, given=data, seconds=_SLOW)
-    yield execution("training", "data-5", minute=3.6, answers=weak, given=data, seconds=_SLOW_EVALUATION)
-    stuck = release_answers(VERSIONS[3], rollout=("progressing", "progressing", "progressing", "failed"))
-    yield execution("release", "approved-3", minute=4.3, answers=stuck, given=approved, seconds=_SLOW)
-    yield execution("monitoring", "look-2", minute=5.2, answers=looked)
-    yield execution("release", "alarm-1", minute=5.6, answers=release_answers(VERSIONS[1]), given=alarm, seconds=_SLOW)
-    package = {
-        "CustomerMetadataProperties": {"version": VERSIONS[3]},
-        "ModelApprovalStatus": "Approved",
-        "LastModifiedBy": {"IamIdentity": {"Arn": "arn:aws:sts::000000000000:assumed-role/ann"}},
-    }
-    pending = package | {"ModelApprovalStatus": "PendingManualApproval"}
-    asked = {"Describe the version": pending, "Look whether it was decided": package}
-    yield execution("approval", "waits-1", minute=6.2, answers=asked, given=approved)
 
 
 def _acts() -> Iterator[Act]:
@@ -301,26 +154,6 @@ def _timings() -> Iterator[Timing]:
     yield Timing(step="destroy", started=after(6.9), seconds=16.5, detail="7 stacks")
 
 
-def _jobs(executions: tuple[Execution, ...]) -> Iterator[Job]:
-    kinds = {"Validate and refine": "etl", "Fit the encoders": "encode", "Evaluate candidates and champion": "evaluate"}
-    for each in executions:
-        for visit in each.visits:
-            if visit.state in kinds or visit.state == "Train one candidate":
-                training = visit.iteration is not None
-                what = CANDIDATES[visit.iteration or 0] if training else kinds[visit.state]
-                assert visit.exited is not None
-                yield Job(
-                    name=f"mlops-dev-{each.name}-{what.replace('_', '-')}",
-                    kind="training" if training else "processing",
-                    role="mlops-dev-training-job" if training else "mlops-dev-processing-job",
-                    status=Outcome.FAILED if visit.outcome is Outcome.CAUGHT else Outcome.PASSED,
-                    started=visit.entered,
-                    ended=visit.exited,
-                    seconds=(visit.exited - visit.entered).total_seconds(),
-                    command=f"mlops job {what}",
-                )
-
-
 def _models() -> Iterator[Model]:
     for number, (version, status) in enumerate(
         zip(VERSIONS, ("Approved", "Rejected", "Rejected", "PendingManualApproval"), strict=True)
@@ -372,108 +205,12 @@ def _decisions() -> Iterator[Decision]:
     yield Decision(
         what="rolled-back",
         at=after(5.75),
-        by=_NAMES[1],
+        by=ALARMS[1],
         from_version=VERSIONS[1],
         to_version=VERSIONS[0],
         outcome="rolled_back",
         reason="accuracy 0.71, required 0.80",
     )
-
-
-def _alarms() -> Iterator[Alarm]:
-    raised = (
-        Change(at=after(-0.3), state="OK", reason="unchecked: initial alarm creation"),
-        Change(
-            at=after(5.5),
-            state="ALARM",
-            reason="Threshold crossed: 1 datapoint [0.71] was less than the threshold (0.8).",
-        ),
-        Change(at=after(6.4), state="OK", reason="no data"),
-    )
-    looks = {
-        "quality-worse": ("model", 0.0),
-        "accuracy-low": ("accuracy", 0.8),
-        "latency-high": ("latency", 200.0),
-        "error-rate-high": ("errors", 0.05),
-    }
-    for name in _NAMES:
-        hit = name.endswith("model-degraded")
-        yield Alarm(
-            name=name,
-            kind="composite",
-            description="The serving model is worse than it promised: it is taken back. Threshold: its alarms'.",
-            rule="ALARM(quality-worse) OR ALARM(accuracy-low)",
-            state="OK",
-            actions=True,
-            changes=raised if hit else raised[:1],
-        )
-    for name in ("mlops-dev-latency-high", "mlops-dev-error-rate-high", "mlops-dev-quality-worse", *_QUIET):
-        short = name.removeprefix("mlops-dev-")
-        series, threshold = looks.get(short, (None, 0.0))
-        yield Alarm(
-            name=name,
-            kind="metric",
-            description=f"{short.replace('-', ' ')}: what it means. Threshold: why.",
-            threshold=threshold,
-            below=short.endswith("low"),
-            state="OK",
-            watches=(Watched(name=short, series=series),),
-            changes=raised if short in {"quality-worse", "accuracy-low"} else raised[:1],
-        )
-
-
-def _series() -> Iterator[Series]:
-    def points(value: Any, step: float = 0.1, start: float = 1.8) -> tuple[tuple[datetime, float], ...]:
-        return tuple((after(start + step * n), value(start + step * n)) for n in range(int((7 - start) / step)))
-
-    yield Series(
-        key="latency",
-        namespace="",
-        name="latency p95 where there are 20 requests",
-        statistic="p95",
-        points=points(lambda t: 12 + 3 * math.sin(3 * t) + (30 if 6.0 < t < 6.2 else 0)),
-    )
-    yield Series(
-        key="errors",
-        namespace="",
-        name="errors / requests",
-        statistic="Sum",
-        points=points(lambda t: 0.01 if 6.0 < t < 6.2 else 0.0),
-    )
-    yield Series(
-        key="accuracy",
-        namespace="MLOps/Model",
-        name="Accuracy",
-        dimensions={"Environment": "dev"},
-        statistic="Minimum",
-        points=points(lambda t: 0.91 if t < 5.4 else 0.71 if t < 5.9 else 0.9, 0.5),
-    )
-    yield Series(
-        key="model",
-        namespace="MLOps/Model",
-        name="QualityWorse",
-        dimensions={"Environment": "dev"},
-        statistic="Maximum",
-        points=points(lambda t: 1.0 if 5.4 < t < 5.9 else 0.0, 0.5),
-    )
-    for name in ("Requests", "Latency", "CaptureDrops"):
-        yield Series(
-            key=f"raw-{name}",
-            namespace="MLOps/Inference",
-            name=name,
-            dimensions={"Environment": "dev"},
-            statistic="Sum",
-            points=points(lambda t: 60 + 10 * math.sin(2 * t)),
-        )
-    for version in VERSIONS[:2]:
-        yield Series(
-            key=f"acc-{version}",
-            namespace="MLOps/Model",
-            name="MacroF1",
-            dimensions={"Environment": "dev", "ModelVersion": version},
-            statistic="Average",
-            points=points(lambda t: 0.88 - 0.01 * t, 0.7),
-        )
 
 
 def _types() -> Iterator[ResourceType]:

@@ -10,7 +10,7 @@ from rehearsal.page.document import Graph, Node
 from rehearsal.page.graph import draw
 from tests.machines import State, following
 from tests.rehearsal.page.recorded import definition
-from tests.rehearsal.page.sample import MACHINES
+from tests.rehearsal.page.sample_flow import MACHINES
 
 machines = pytest.mark.parametrize("machine", MACHINES)
 

@@ -7,7 +7,7 @@ from rehearsal.page.document import Outcome, Visit
 from rehearsal.page.history import LONGEST, visits
 from tests.machines import TaskError
 from tests.rehearsal.page.recorded import CANDIDATES, Recorded, definition
-from tests.rehearsal.page.sample import release_answers, training_answers
+from tests.rehearsal.page.sample_flow import release_answers, training_answers
 
 START = datetime(2026, 3, 2, 10, tzinfo=UTC)
 APPROVED = {"key": "k", "at": "2026-03-02T09:59:58Z", "package": "arn"}
