@@ -88,7 +88,11 @@ class EksProof:
     def _of(self, token: str) -> User | None:
         url = presigned_of(token)
         arn = None if url is None else self._caller(url)
-        return None if arn is None else self._let_in(arn)
+        try:
+            return None if arn is None else self._let_in(arn)
+        except self._eks.exceptions.ResourceNotFoundException:
+            # There is no such cluster in EKS yet, or any more.
+            return None
 
     def _caller(self, url: urllib.parse.SplitResult) -> str | None:
         """Send the request to this world's AWS, with the host that it was signed for and this cluster's name."""

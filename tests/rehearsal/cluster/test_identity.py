@@ -4,6 +4,8 @@ import base64
 import json
 import socket
 import ssl
+import subprocess
+import sys
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -15,9 +17,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from rehearsal.aws import emulated
+from rehearsal.aws import ROOT, emulated
 from rehearsal.kubernetes import RunningCluster, clustered
-from rehearsal.world import World
+from rehearsal.world import World, inherited
 from tests.control_plane import Api, eventually
 from tests.rehearsal.cluster.aws import make_cluster, make_role, of_administrator, of_pods, token_of
 from tests.rehearsal.cluster.clusters import DEPLOYERS, DEPLOYMENT, HERE, MERGE, PODS, apply, manifests, program_in
@@ -212,3 +214,33 @@ def session_of(world: World, given: dict[str, str]) -> Any:
 
 def at(world: World) -> dict[str, str]:
     return {"endpoint_url": world.endpoint, "verify": str(world.authority)}
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def listens(address: tuple[str, int]) -> bool:
+    with socket.socket() as tried:
+        return tried.connect_ex(address) == 0
+
+
+def test_pods_end_with_the_cluster_even_where_it_is_killed(world: World, tmp_path: Path) -> None:
+    folder = tmp_path / "cluster"
+    folder.mkdir()
+    options = {"--folder": folder, "--world": world.folder, "--name": "none", "--image-registry": "rehearsal.local"}
+    program = {"--program": program_in(tmp_path)}
+    arguments = [str(part) for pair in (options | program).items() for part in pair]
+    command = [sys.executable, "-m", "rehearsal.cluster", *arguments]
+    with subprocess.Popen(command, cwd=ROOT, env=inherited()) as process:
+        said = eventually(lambda: (file := folder / "ready.json").exists() and json.loads(file.read_text()))
+        api = Api(said["url"], ssl.create_default_context(cadata=said["authority"]), bearer(said["token"]))
+        for each in manifests(replicas=1):
+            assert apply(api, each).status == 201
+        (pod,) = eventually(lambda: [each for each in api.get(PODS)["items"] if "podIP" in each["status"]])
+        address = (pod["status"]["podIP"], 8080)
+        eventually(lambda: listens(address))
+
+        process.kill()
+
+        eventually(lambda: not listens(address))
