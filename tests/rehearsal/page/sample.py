@@ -176,41 +176,24 @@ def _models() -> Iterator[Model]:
 
 
 def _decisions() -> Iterator[Decision]:
-    yield Decision(
-        what="released",
-        at=after(1.3),
-        by="register",
-        to_version=VERSIONS[0],
-        outcome="promoted",
-        reason="no alarm in 60 seconds",
-    )
-    yield Decision(
-        what="released",
-        at=after(2.95),
-        by="register",
-        from_version=VERSIONS[0],
-        to_version=VERSIONS[1],
-        outcome="promoted",
-        reason="no alarm in 60 seconds",
-    )
-    yield Decision(
-        what="rolled-back",
-        at=after(4.9),
-        by="release approved-3",
-        from_version=VERSIONS[3],
-        to_version=VERSIONS[1],
-        outcome="rolled_back",
-        reason="the release failed: the rollout is failed: 1 of 2 pods",
-    )
-    yield Decision(
-        what="rolled-back",
-        at=after(5.75),
-        by=ALARMS[1],
-        from_version=VERSIONS[1],
-        to_version=VERSIONS[0],
-        outcome="rolled_back",
-        reason="accuracy 0.71, required 0.80",
-    )
+    first, second, _, stuck = VERSIONS
+    quiet, failed = "no alarm in 60 seconds", "the release failed: the rollout is failed: 1 of 2 pods"
+    for minutes, by, before, then, reason in (
+        (1.3, "register", None, first, quiet),
+        (2.95, "register", first, second, quiet),
+        (4.9, "release approved-3", stuck, second, failed),
+        (5.75, ALARMS[1], second, first, "accuracy 0.71, required 0.80"),
+    ):
+        promoted = reason == quiet
+        yield Decision(
+            what="released" if promoted else "rolled-back",
+            at=after(minutes),
+            by=by,
+            from_version=before,
+            to_version=then,
+            outcome="promoted" if promoted else "rolled_back",
+            reason=reason,
+        )
 
 
 def _types() -> Iterator[ResourceType]:
