@@ -1,7 +1,11 @@
 """The emulator's process: where it writes, whom it lets in, how it ends."""
 
 import json
+import socket
 import ssl
+import subprocess
+import sys
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -87,6 +91,27 @@ def test_what_it_writes_is_below_its_folder_and_it_ends_with_its_block(
     assert not (tmp_path / "elsewhere").exists()
     with pytest.raises(urllib.error.URLError):
         urllib.request.urlopen(world.endpoint)
+
+
+def test_it_ends_with_whoever_started_it_even_if_that_one_is_killed(tmp_path: Path) -> None:
+    source = "import sys, time, pathlib; from rehearsal.aws import emulated\n"
+    source += "with emulated(pathlib.Path(sys.argv[1])) as world: print(world.endpoint, flush=True); time.sleep(60)"
+    driver = subprocess.Popen([sys.executable, "-c", source, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert driver.stdout is not None
+    port = int(driver.stdout.readline().rsplit(":", 1)[1])
+
+    driver.kill()
+    driver.wait()
+
+    until = time.monotonic() + 20
+    while _answers(port):
+        assert time.monotonic() < until, "the emulator outlives its driver"
+        time.sleep(0.1)
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as caller:
+        return caller.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _policy(**statement: Any) -> str:
