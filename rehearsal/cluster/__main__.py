@@ -23,7 +23,10 @@ def _settings() -> Settings:
     parser.add_argument("--image-registry", required=True, help="the registry whose images are the program")
     parser.add_argument("--program", type=Path, required=True, help="what such an image runs")
     parser.add_argument("--speed", type=float, default=12.0, help="by what waits for a load balancer are divided")
-    return Settings(**vars(parser.parse_args()))
+    parser.add_argument("--kubeconfig", type=Path, help="the way to a real API server, to be a node of")
+    parser.add_argument("--label", dest="labels", action="append", default=[], help="NAME=VALUE of that node")
+    given = vars(parser.parse_args())
+    return Settings(**{**given, "labels": dict(each.split("=", 1) for each in given["labels"])})
 
 
 def main() -> int:

@@ -1,13 +1,23 @@
 """Which pods a load balancer sends a path to: Ingress → Service → pods that are ready and do not end."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Protocol
 
 from rehearsal.cluster.balancer import Address, path_leads
-from rehearsal.cluster.kinds import Object, condition, is_ending, kind, matches
-from rehearsal.cluster.store import Store
+from rehearsal.cluster.kinds import Kind, Object, condition, is_ending, kind, matches
 
 
-def targets(store: Store, path: str) -> list[Address] | None:
+class Objects(Protocol):
+    """Where objects are looked for."""
+
+    def list(self, of: Kind, namespace: str | None = None, where: Callable[[Object], bool] = ...) -> list[Object]:
+        """Return the objects of a kind, in a namespace or in all."""
+
+    def find(self, of: Kind, namespace: str, name: str) -> Object | None:
+        """Return one object, or None."""
+
+
+def targets(store: Objects, path: str) -> list[Address] | None:
     """Return where requests for ``path`` may go; None where no Ingress has a rule for it."""
     for namespace, backend in _backends(store, path):
         service = store.find(kind("Service"), namespace, backend["name"])
@@ -17,7 +27,7 @@ def targets(store: Store, path: str) -> list[Address] | None:
     return None
 
 
-def _backends(store: Store, path: str) -> Iterator[tuple[str, Object]]:
+def _backends(store: Objects, path: str) -> Iterator[tuple[str, Object]]:
     for ingress in store.list(kind("Ingress"), where=lambda each: not is_ending(each)):
         for rule in ingress["spec"].get("rules", []):
             for each in rule.get("http", {}).get("paths", []):
@@ -25,7 +35,7 @@ def _backends(store: Store, path: str) -> Iterator[tuple[str, Object]]:
                     yield ingress["metadata"]["namespace"], each["backend"]["service"]
 
 
-def _addresses(store: Store, service: Object, port: Object) -> Iterator[Address]:
+def _addresses(store: Objects, service: Object, port: Object) -> Iterator[Address]:
     served = next(
         each["targetPort"]
         for each in service["spec"]["ports"]

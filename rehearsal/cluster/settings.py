@@ -1,6 +1,6 @@
 """What the cluster is told when it starts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -22,3 +22,5 @@ class Settings:
     image_registry: str
     program: Path
     speed: float
+    kubeconfig: Path | None = None
+    labels: dict[str, str] = field(default_factory=dict)

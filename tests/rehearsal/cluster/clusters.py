@@ -19,6 +19,7 @@ from rehearsal.cluster.access import User
 from rehearsal.cluster.identity import Proof
 from rehearsal.cluster.kinds import Object
 from rehearsal.cluster.network import Network
+from rehearsal.cluster.planes import OwnPlane, Plane
 from rehearsal.cluster.server import Cluster
 from rehearsal.cluster.settings import READY, Settings
 from tests.control_plane import Answer, Api, eventually
@@ -103,9 +104,17 @@ class Running:
 
 @contextmanager
 def running(
-    folder: Path, *, speed: float = 12.0, registry: str = "rehearsal.local", users: Users | None = None
+    folder: Path,
+    *,
+    speed: float = 12.0,
+    registry: str = "rehearsal.local",
+    users: Users | None = None,
+    plane: Plane | None = None,
 ) -> Iterator[Running]:
-    """Run a cluster where ``users`` says whose a token is: unless given, "deployer" is in the group of deployers."""
+    """Run a cluster where ``users`` says whose a token is: unless given, "deployer" is in the group of deployers.
+
+    With a ``plane`` it is a node of that one.
+    """
     settings = Settings(
         folder=folder,
         world=folder,
@@ -120,11 +129,12 @@ def running(
 
     async def run() -> None:
         loops.append(asyncio.get_running_loop())
+        listening = socket.create_server(("127.0.0.1", 0))
+        own = OwnPlane(listening, folder, _proof(users or _deployer), speed=speed)
         cluster = Cluster(
             settings,
             network,
-            socket.create_server(("127.0.0.1", 0)),
-            proof=_proof(users or _deployer),
+            plane or own,
             credentials=_credentials,
             variables={"AWS": "here"},
             names={"metrics.monitoring": network.host},
