@@ -14,6 +14,9 @@ class Settings:
     ``world`` is the folder in which AWS is described. Waits for a load balancer (a pod's ``preStop`` and
     ``minReadySeconds``) and the patience with a rollout take a ``speed``-th of their time; probes and back-offs take
     all of it.
+
+    With a ``kubeconfig`` the API server and the controllers are that cluster's, with times of their own; this one is a
+    node of it with ``labels``.
     """
 
     folder: Path
