@@ -14,7 +14,10 @@ from rehearsal.world import REGISTRY, World, inherited
 
 @dataclass(frozen=True)
 class RunningCluster:
-    """A cluster that runs: its API, an administrator's token, and the one address in front of the pods."""
+    """A cluster that runs: its API, an administrator's token, and the one address in front of the pods.
+
+    A real one may know its administrator by certificate: then there is no token, only the ``kubeconfig``.
+    """
 
     folder: Path
     url: str
@@ -29,8 +32,12 @@ class RunningCluster:
 
 
 @contextmanager
-def clustered(world: World, name: str, *, program: Path | None = None) -> Iterator[RunningCluster]:
+def clustered(
+    world: World, name: str, *, program: Path | None = None, kubeconfig: Path | None = None, label: str = ""
+) -> Iterator[RunningCluster]:
     """Run the EKS cluster ``name`` of ``world`` inside the block; all it writes goes below the world's folder.
+
+    With a ``kubeconfig`` the cluster is that real one: pods that ask for a node with ``label`` (NAME=VALUE) run here.
 
     Raises:
         RehearsalError: it did not start.
@@ -46,6 +53,7 @@ def clustered(world: World, name: str, *, program: Path | None = None) -> Iterat
         "--image-registry": REGISTRY,
         "--program": program or Path(sys.executable).with_name("mlops"),
         "--speed": world.speed,
+        **({"--kubeconfig": kubeconfig, "--label": label} if kubeconfig else {}),
     }
     command = [sys.executable, "-m", "rehearsal.cluster", *(str(part) for pair in options.items() for part in pair)]
     environment = {**inherited(), "PYTHONPATH": str(ROOT)}

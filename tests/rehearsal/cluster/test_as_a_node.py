@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from rehearsal.aws import emulated
 from rehearsal.cluster.kinds import Object, kind
 from rehearsal.cluster.planes import RealPlane
+from rehearsal.kubernetes import clustered
 from tests.control_plane import REPOSITORY, Api, ControlPlane, eventually
+from tests.integration.test_manifests_apply import is_ready
 from tests.rehearsal.cluster.clusters import HERE, Running, load, manifests, running
 
 pytestmark = pytest.mark.control_plane
@@ -79,6 +82,21 @@ def of_1_20(thing: Object) -> Object:
     if thing["kind"] == "Service":
         older["spec"]["ports"] = [{**each, "protocol": "TCP"} for each in older["spec"]["ports"]]
     return older
+
+
+def test_the_clusters_process_becomes_a_node_of_the_cluster_that_it_is_given(
+    plane: ControlPlane, tmp_path: Path
+) -> None:
+    kubeconfig = plane.folder / "kubeconfig"
+    with emulated(tmp_path) as world, clustered(world, "any", kubeconfig=kubeconfig, label="workload=api") as found:
+        assert found.url == plane.url
+        assert found.kubeconfig.exists()
+
+        def labels() -> Object:
+            nodes = plane.admin().get("api/v1/nodes")["items"]
+            return next((each["metadata"]["labels"] for each in nodes if is_ready(each)), {})
+
+        assert eventually(labels)["workload"] == "api"
 
 
 def test_a_rolling_update_by_the_real_controller_loses_no_request(node: Node) -> None:
