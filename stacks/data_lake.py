@@ -143,7 +143,11 @@ class DataLakeStack(PlatformStack):
         )
         self._allow_key(role, "kms:Decrypt", "kms:GenerateDataKey")
         group = f"arn:{self.partition}:sagemaker:{self.region}:{self.account}:feature-group/{self.feature_group}"
-        role.add_to_policy(iam.PolicyStatement(actions=["sagemaker:PutRecord"], resources=[group]))
+        # The service authorization reference has an action for the batch call; it does not say whether what the batch
+        # puts is asked for as well, as some services do. Neither lets the role do more than the other.
+        role.add_to_policy(
+            iam.PolicyStatement(actions=["sagemaker:BatchWriteRecord", "sagemaker:PutRecord"], resources=[group])
+        )
         # Of whoever calls it, Feature Store asks this for the online half.
         role.add_to_policy(
             iam.PolicyStatement(

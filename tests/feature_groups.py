@@ -1,4 +1,4 @@
-"""A Feature Store that answers PutRecord over HTTP, as badly as a test wants."""
+"""A Feature Store that answers BatchWriteRecord over HTTP, as badly as a test wants."""
 
 import json
 import os
@@ -9,31 +9,48 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from unittest.mock import patch
-from urllib.parse import unquote
+
+MOST = 25
 
 
 @dataclass
 class Store:
-    """What came, in order; ``answers`` are what next calls get first: an HTTP status and an error's name."""
+    """What came, call by call; a group's name and its records.
 
-    calls: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    ``answers`` are what next calls get first: an HTTP status and an error's name. By a record's identifier, ``refused``
+    has the codes that it is answered with, one a try, and ``unprocessed`` how often it is given back.
+    """
+
+    calls: list[list[tuple[str, dict[str, str]]]] = field(default_factory=list)
     kept: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     answers: list[tuple[int, str]] = field(default_factory=list)
-    refused: set[str] = field(default_factory=set)
+    refused: dict[str, list[str]] = field(default_factory=dict)
+    unprocessed: dict[str, int] = field(default_factory=dict)
     most_at_once: int = 0
     at_once: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def take(self, group: str, record: dict[str, str]) -> tuple[int, str]:
-        """Keep a record, or say why not; of one identifier and event time the last one is kept."""
+    def take(self, entries: list[dict[str, Any]]) -> tuple[int, str, dict[str, Any]]:
+        """Keep records, or say which are not; of one identifier and event time the last one is kept."""
         with self.lock:
-            self.calls.append((group, record))
+            records = [{each["FeatureName"]: each["ValueAsString"] for each in entry["Record"]} for entry in entries]
+            self.calls.append([(entry["FeatureGroupName"], of) for entry, of in zip(entries, records, strict=True)])
             if self.answers:
-                return self.answers.pop(0)
-            if record["basket_id"] in self.refused:
-                return 400, "ValidationError"
-            self.kept[record["basket_id"], record["event_time"]] = record
-            return 200, ""
+                return *self.answers.pop(0), {"Message": "because"}
+            if not 0 < len(entries) <= MOST:
+                return 400, "ValidationError", {"Message": f"{len(entries)} entries"}
+            errors, unprocessed = [], []
+            for entry, record in zip(entries, records, strict=True):
+                identifier = record["basket_id"]
+                if self.refused.get(identifier):
+                    code = self.refused[identifier].pop(0)
+                    errors.append({"Entry": entry, "ErrorCode": code, "ErrorMessage": "because"})
+                elif self.unprocessed.get(identifier):
+                    self.unprocessed[identifier] -= 1
+                    unprocessed.append(entry)
+                else:
+                    self.kept[identifier, record["event_time"]] = record
+            return 200, "", {"Errors": errors, "UnprocessedEntries": unprocessed}
 
 
 @contextmanager
@@ -44,14 +61,14 @@ def feature_store() -> Iterator[Store]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_PUT(self) -> None:
+        def do_POST(self) -> None:
             with store.lock:
                 store.at_once += 1
                 store.most_at_once = max(store.most_at_once, store.at_once)
             body: dict[str, Any] = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            record = {each["FeatureName"]: each["ValueAsString"] for each in body["Record"]}
-            status, error = store.take(unquote(self.path.rpartition("/")[2]), record)
-            answer = json.dumps({"Message": "because"} if error else {}).encode()
+            assert self.path == "/BatchWriteRecord"
+            status, error, result = store.take(body["Entries"])
+            answer = json.dumps(result).encode()
             with store.lock:
                 store.at_once -= 1
             self.send_response(status)

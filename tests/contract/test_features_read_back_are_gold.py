@@ -79,7 +79,7 @@ def offline_of(store: Store, folder: Path) -> None:
     pq.write_table(table, hour / "20260302T100000Z_0123456789abcdef.parquet")
 
 
-def test_by_put_record_and_the_layout_of_sagemaker_it_is_gold_too(tmp_path: Path) -> None:
+def test_by_the_runtime_and_the_layout_of_sagemaker_it_is_gold_too(tmp_path: Path) -> None:
     gold = gold_of(generate_weeks(weeks=1, baskets_per_week=200, seed=4, output=tmp_path / "in"), tmp_path / "lake")
     with feature_store() as store:
         feed(gold, "featuregroup://mlops-dev-baskets", CAME)

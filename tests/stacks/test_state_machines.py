@@ -211,18 +211,22 @@ def test_the_feeding_job_may_put_records_into_its_group_and_no_more() -> None:
     (key,) = [
         resource
         for each in feeding
-        if each["Action"] == "sagemaker:PutRecord" or "kms:Decrypt" in as_list(each["Action"])
+        if "kms:Decrypt" in as_list(each["Action"])
         for resource in as_list(each["Resource"])
         if ":kms:" in resource and each["Action"] == "kms:Decrypt"
     ]
-    assert allows(feeding, "sagemaker:PutRecord", f"{group}/mlops-dev-baskets")
+    for action in ("sagemaker:BatchWriteRecord", "sagemaker:PutRecord"):
+        assert allows(feeding, action, f"{group}/mlops-dev-baskets")
     assert allows(feeding, "kms:Decrypt", key, kms__ViaService=f"sagemaker.{REGION}.amazonaws.com")
     assert not allows(feeding, "kms:Decrypt", key)
     assert allows(feeding, "s3:GetObject", f"arn:aws:s3:::{LAKE}/gold/baskets/shop_week=200608/part-0.parquet")
     assert allows(feeding, "s3:PutObject", f"{runs}/fed/feed.json")
     for action, resource in (
+        ("sagemaker:BatchWriteRecord", f"{group}/mlops-prod-baskets"),
+        ("sagemaker:BatchWriteRecord", f"{group}/mlops-dev-baskets-2"),
         ("sagemaker:PutRecord", f"{group}/mlops-prod-baskets"),
         ("sagemaker:PutRecord", f"{group}/mlops-dev-baskets-2"),
+        ("sagemaker:BatchGetRecord", f"{group}/mlops-dev-baskets"),
         ("sagemaker:GetRecord", f"{group}/mlops-dev-baskets"),
         ("sagemaker:DeleteRecord", f"{group}/mlops-dev-baskets"),
         ("sagemaker:UpdateFeatureGroup", f"{group}/mlops-dev-baskets"),
@@ -234,7 +238,8 @@ def test_the_feeding_job_may_put_records_into_its_group_and_no_more() -> None:
         assert not allows(feeding, action, resource), (action, resource)
     for role in ("ProcessingJobRole", "TrainingJobRole", "MonitoringJobRole"):
         others = account.of_role(role, component="pipeline")
-        assert not allows(others, "sagemaker:PutRecord", f"{group}/mlops-dev-baskets"), role
+        for action in ("sagemaker:BatchWriteRecord", "sagemaker:PutRecord"):
+            assert not allows(others, action, f"{group}/mlops-dev-baskets"), (role, action)
 
 
 def test_features_as_of_a_time_are_read_by_processing_and_their_gold_by_training() -> None:

@@ -24,6 +24,8 @@ _RESOURCES: Final[Mapping[str, tuple[str, str]]] = {
     **{f"{verb}FeatureGroup": ("feature-group", "FeatureGroupName") for verb in ("Create", "Describe", "Delete")},
     **dict.fromkeys(("AddTags", "DeleteTags", "ListTags"), ("", "ResourceArn")),
 }
+# What holds the groups of a batch, each of which its handler asks for.
+_BATCHES: Final[Mapping[str, str]] = {"BatchGetRecord": "Identifiers", "BatchWriteRecord": "Entries"}
 _SERVICE: Final = "sagemaker.amazonaws.com"
 
 
@@ -40,13 +42,21 @@ def resource_of(operation: str, request: Item, *, account: str, region: str) -> 
     return name if name.startswith("arn:") else f"{prefix}:{kind}/{name}"
 
 
-def feature_group_of(path: str, *, account: str, region: str) -> str:
-    """Return the ARN of the feature group that a path of the runtime names, ``*`` for a batch."""
+def feature_group_of(path: str, body: bytes, *, account: str, region: str) -> str:
+    """Return the ARN of the feature group that a request of the runtime names, of a batch the first one."""
     parts = [each for each in path.split("/") if each]
-    if parts[:1] != ["FeatureGroup"] or len(parts) < 2:
+    name = ""
+    if parts[:1] == ["FeatureGroup"] and len(parts) > 1:
+        name = parts[1]
+    elif len(parts) == 1 and (member := _BATCHES.get(parts[0])):
+        name = str(_first(parsed(body).get(member)).get("FeatureGroupName", ""))
+    if not name:
         return "*"
-    name = parts[1]
     return name if name.startswith("arn:") else f"arn:aws:sagemaker:{region}:{account}:feature-group/{name}"
+
+
+def _first(items: Any) -> Item:
+    return items[0] if isinstance(items, list) and items and isinstance(items[0], dict) else {}
 
 
 def further_checks(state: State, operation: str, request: Item, caller: Caller) -> None:
@@ -102,7 +112,7 @@ def install_resources() -> None:
             operation = headers["x-amz-target"].rsplit(".", 1)[-1]
             return resource_of(operation, parsed(body), account=account_id, region=region)
         if service == "sagemaker":
-            return feature_group_of(path, account=account_id, region=region)
+            return feature_group_of(path, body, account=account_id, region=region)
         return str(known(service, method, path, headers, body, query_params, region, account_id))
 
     iam_actions.extract_resource_arn = extract_resource_arn

@@ -28,6 +28,7 @@ class OfflineStore:
     def __init__(self, s3: Any, group: Item) -> None:
         self._s3 = s3
         self._group = group
+        self._kinds = {each["FeatureName"]: each["FeatureType"] for each in group["FeatureDefinitions"]}
         self._lock = threading.Lock()
         self._waiting: list[tuple[datetime, Item]] = []
         self._last = 0.0
@@ -35,9 +36,8 @@ class OfflineStore:
 
     def add(self, record: dict[str, str], *, at: datetime, deleted: bool) -> None:
         """Take a record, features as text, with its event time."""
-        kinds = {each["FeatureName"]: each["FeatureType"] for each in self._group["FeatureDefinitions"]}
-        row: Item = {name: _KINDS[kind](record[name]) if name in record else None for name, kind in kinds.items()}
-        row |= {"api_invocation_time": datetime.now(UTC), "is_deleted": deleted}
+        typed = {name: _KINDS[kind](record[name]) if name in record else None for name, kind in self._kinds.items()}
+        row: Item = {**typed, "api_invocation_time": datetime.now(UTC), "is_deleted": deleted}
         with self._lock:
             self._waiting.append((at, row))
             self._last = time.monotonic()
@@ -78,9 +78,14 @@ class OfflineStore:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        written = datetime.now(UTC)
+        types = {"Integral": pa.int64(), "Fractional": pa.float64(), "String": pa.string()}
+        time = pa.timestamp("us", tz="UTC")
+        columns = {name: pa.array([row[name] for row in rows], types[kind]) for name, kind in self._kinds.items()}
+        columns["api_invocation_time"] = pa.array([row["api_invocation_time"] for row in rows], time)
+        columns["is_deleted"] = pa.array([row["is_deleted"] for row in rows], pa.bool_())
+        columns["write_time"] = pa.array([datetime.now(UTC)] * len(rows), time)
         file = io.BytesIO()
-        pq.write_table(pa.Table.from_pylist([{**row, "write_time": written} for row in rows]), file)
+        pq.write_table(pa.table(columns), file)
         key_id = self._group["OfflineStoreConfig"]["S3StorageConfig"].get("KmsKeyId")
         encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key_id} if key_id else {}
         self._s3.put_object(Bucket=place.bucket, Key=place.key, Body=file.getvalue(), **encryption)

@@ -3,6 +3,7 @@
 import json
 import time
 import urllib.parse
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -45,21 +46,26 @@ def answer(state: State, request: Request, caller: Caller) -> tuple[int, dict[st
 def _operate(state: State, asked: Request, caller: Caller) -> Item:
     method, body = asked.method, parsed(asked.body)
     parts = [urllib.parse.unquote(each) for each in asked.path.strip("/").split("/")]
-    if parts == ["BatchGetRecord"] and method == "POST":
-        return _batch_get(state, _checked("BatchGetRecord", body), caller)
-    if parts == ["BatchWriteRecord"] and method == "POST":
-        return _batch_write(state, _checked("BatchWriteRecord", body), caller)
+    if method == "POST" and len(parts) == 1 and parts[0] in _BATCHES:
+        return _BATCHES[parts[0]](state, _checked(parts[0], body), caller)
     if len(parts) < 2 or parts[0] != "FeatureGroup" or method not in _OPERATIONS:
         raise ApiError("ValidationError", f"{method} {asked.path}: not emulated")
     operation = _OPERATIONS[method]
     request = {"FeatureGroupName": "/".join(parts[1:]), **body, **_from_query(asked.query)}
-    group = _ready(state, _checked(operation, request)["FeatureGroupName"])
+    group = _made(state, _checked(operation, request)["FeatureGroupName"])
     if operation == "PutRecord":
         return _put(group, request)
     if operation == "DeleteRecord":
         return _delete(group, request)
     record = _get(group, request["RecordIdentifierValueAsString"], request.get("FeatureNames"))
     return record if request.get(_READ) == "Enabled" else {key: record[key] for key in ("Record",) if key in record}
+
+
+def _made(state: State, name: str) -> Item:
+    group = group_of(state, name)
+    if group["FeatureGroupStatus"] != "Created":
+        raise ApiError("ValidationError", f"{group['FeatureGroupName']} is {group['FeatureGroupStatus']}")
+    return group
 
 
 def _put(group: Item, request: Item) -> Item:
@@ -114,10 +120,10 @@ def _get(group: Item, identifier: str, names: list[str] | None) -> Item:
 
 
 def _batch_get(state: State, request: Item, caller: Caller) -> Item:
+    _allow_each(state, "sagemaker:BatchGetRecord", request["Identifiers"], caller)
     records = []
     for each in request["Identifiers"]:
         group = group_of(state, each["FeatureGroupName"])
-        allow(state, caller, "sagemaker:BatchGetRecord", group["FeatureGroupArn"])
         for identifier in each["RecordIdentifiersValueAsString"]:
             found = _get(group, identifier, each.get("FeatureNames"))
             if found:
@@ -127,23 +133,27 @@ def _batch_get(state: State, request: Item, caller: Caller) -> Item:
 
 
 def _batch_write(state: State, request: Item, caller: Caller) -> Item:
-    """Put each entry by itself; those that are refused are named in the answer."""
+    """Write each entry by itself: what does not fit comes back as an error, the others are kept."""
+    _allow_each(state, "sagemaker:BatchWriteRecord", request["Entries"], caller)
+    ttl = {"TtlDuration": request["TtlDuration"]} if "TtlDuration" in request else {}
     errors = []
-    for each in request["Entries"]:
+    for entry in request["Entries"]:
         try:
-            group = _ready(state, each["FeatureGroupName"])
-            allow(state, caller, "sagemaker:BatchWriteRecord", group["FeatureGroupArn"])
-            _put(group, {**{key: request[key] for key in ("TtlDuration",) if key in request}, **each})
+            _put(_made(state, entry["FeatureGroupName"]), {**ttl, **entry})
         except ApiError as error:
-            errors.append({"Entry": each, "ErrorCode": error.code, "ErrorMessage": error.message})
+            errors.append({"Entry": entry, "ErrorCode": error.code, "ErrorMessage": error.message})
     return {"Errors": errors, "UnprocessedEntries": []}
 
 
-def _ready(state: State, name: str) -> Item:
-    group = group_of(state, name)
-    if group["FeatureGroupStatus"] != "Created":
-        raise ApiError("ValidationError", f"{group['FeatureGroupName']} is {group['FeatureGroupStatus']}")
-    return group
+def _allow_each(state: State, action: str, asked: list[Item], caller: Caller) -> None:
+    for name in dict.fromkeys(each["FeatureGroupName"] for each in asked):
+        allow(state, caller, action, state.arn("feature-group", name.rsplit("/", 1)[-1]))
+
+
+_BATCHES: Final[Mapping[str, Callable[[State, Item, Caller], Item]]] = {
+    "BatchGetRecord": _batch_get,
+    "BatchWriteRecord": _batch_write,
+}
 
 
 def _checked(operation: str, request: Item) -> Item:

@@ -8,10 +8,11 @@ import pyarrow.parquet as pq
 import pytest
 from botocore.exceptions import ClientError
 
-from rehearsal.world import World
+from rehearsal.world import ACCOUNT, REGION, World
 from tests.rehearsal.jobs_world import BUCKET, Roles
 
 NAME = "baskets"
+NONE = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:feature-group"
 
 
 @pytest.fixture(scope="module")
@@ -104,19 +105,6 @@ def test_a_record_that_does_not_fit_is_refused(store: Any, features: dict[str, s
         store.put_record(FeatureGroupName=NAME, Record=record(**features))
 
 
-def test_of_a_batch_what_fits_is_put_and_the_rest_is_named(store: Any, group: dict[str, Any]) -> None:
-    entries = [
-        {"FeatureGroupName": group["FeatureGroupName"], "Record": each}
-        for each in (record(id="b1", at="2026-01-01T00:00:00Z"), record(id="b2", at="soon"))
-    ]
-
-    answer = store.batch_write_record(Entries=entries)
-
-    [refused] = answer["Errors"]
-    assert (refused["Entry"]["Record"], refused["ErrorCode"]) == (entries[1]["Record"], "ValidationError")
-    assert "Record" in store.get_record(FeatureGroupName=NAME, RecordIdentifierValueAsString="b1")
-
-
 def test_a_group_whose_role_cannot_reach_the_bucket_is_not_made(sagemaker: Any, roles: Roles) -> None:
     role = roles.make("blind", {"Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{BUCKET}/features/*"})
 
@@ -133,3 +121,57 @@ def test_who_may_read_records_may_not_put_them(store: Any, roles: Roles, group: 
     reader.get_record(FeatureGroupName=NAME, RecordIdentifierValueAsString="none")
     with pytest.raises(ClientError, match=r"AccessDenied.*sagemaker:PutRecord"):
         reader.put_record(FeatureGroupName=NAME, Record=record(id="1", at="2026-01-01T00:00:00Z"))
+
+
+def entry(*, group: str = NAME, **features: str) -> dict[str, Any]:
+    return {"FeatureGroupName": group, "Record": record(**features)}
+
+
+def test_of_a_batch_what_fits_is_written_online_and_offline_and_the_rest_comes_back(
+    world: World, sagemaker: Any, store: Any, roles: Roles, group: dict[str, Any]
+) -> None:
+    batch = made(sagemaker, "batch", group["RoleArn"])
+    allowed = {"Action": "sagemaker:BatchWriteRecord", "Resource": [batch["FeatureGroupArn"], f"{NONE}/missing"]}
+    writer = roles.client("sagemaker-featurestore-runtime", "writes-batches", allowed)
+    time = "2026-01-03T00:00:00Z"
+    bad = entry(group="batch", id="bad", at=time, lines="many")
+    missing = entry(group="missing", id="1", at=time)
+    good = [entry(group="batch", id=str(each), at=time, lines="7") for each in range(23)]
+
+    answered = writer.batch_write_record(Entries=[*good[:9], bad, missing, *good[9:]])
+
+    assert [(each["Entry"], each["ErrorCode"]) for each in answered["Errors"]] == [
+        (bad, "ValidationError"),
+        (missing, "ResourceNotFound"),
+    ]
+    assert answered["UnprocessedEntries"] == []
+    found = store.get_record(FeatureGroupName="batch", RecordIdentifierValueAsString="22")
+    assert found["Record"] == good[22]["Record"]
+    place = batch["OfflineStoreConfig"]["S3StorageConfig"]["ResolvedOutputS3Uri"]
+    rows = offline(world, place.removeprefix(f"s3://{BUCKET}/"), count=23)
+    assert {each["id"] for each in rows} == {str(each) for each in range(23)}
+
+
+def test_each_group_of_a_batch_is_asked_for(sagemaker: Any, store: Any, roles: Roles, group: dict[str, Any]) -> None:
+    other = made(sagemaker, "other", group["RoleArn"])
+    allowed = {"Action": ["sagemaker:BatchWriteRecord", "sagemaker:PutRecord"], "Resource": group["FeatureGroupArn"]}
+    writer = roles.client("sagemaker-featurestore-runtime", "writes-one-group", allowed)
+    single = roles.client(
+        "sagemaker-featurestore-runtime", "puts-one", {"Action": "sagemaker:PutRecord", "Resource": "*"}
+    )
+    features = {"id": "9", "at": "2026-01-01T00:00:00Z"}
+
+    with pytest.raises(ClientError, match=f"AccessDenied.*sagemaker:BatchWriteRecord.*{other['FeatureGroupArn']}"):
+        writer.batch_write_record(Entries=[entry(**features), entry(group="other", **features)])
+    with pytest.raises(ClientError, match=r"AccessDenied.*sagemaker:BatchWriteRecord"):
+        single.batch_write_record(Entries=[entry(**features)])
+    assert "Record" not in store.get_record(FeatureGroupName=NAME, RecordIdentifierValueAsString="9")
+    assert writer.batch_write_record(Entries=[entry(**features)])["Errors"] == []
+
+
+@pytest.mark.usefixtures("group")
+def test_a_batch_of_more_than_25_is_refused_whole(store: Any) -> None:
+    entries = [entry(id=f"many-{each}", at="2026-01-01T00:00:00Z") for each in range(26)]
+    with pytest.raises(ClientError, match=r"ValidationError.*26 members is more than 25"):
+        store.batch_write_record(Entries=entries)
+    assert "Record" not in store.get_record(FeatureGroupName=NAME, RecordIdentifierValueAsString="many-0")
