@@ -11,13 +11,12 @@ from typing import Final
 from config.settings import load_environment
 from ml.progress import say
 from rehearsal.aws import emulated
-from rehearsal.collect import Collector, files
+from rehearsal.collect import Collector
 from rehearsal.deployment import Deployment
 from rehearsal.journal import Journal
 from rehearsal.kubernetes import clustered
 from rehearsal.manifests import apply_manifests
 from rehearsal.page.build import write_page
-from rehearsal.page.document import Document
 from rehearsal.page.live import watching
 from rehearsal.story.act import Act, Programme
 from rehearsal.story.plot import perform
@@ -57,19 +56,19 @@ class Rehearsal:
         journal = Journal(self.folder, speed=self.speed, data=said)
         programme = Programme(self.folder, self.acts)
         with emulated(self.folder, speed=self.speed) as world:
-            show = _Show(world)
-            with watching(self.folder, show.read) if self.watched else nullcontext("") as address:
+            collector = Collector(world, environment=ENVIRONMENT)
+            with watching(self.folder, collector.read) if self.watched else nullcontext("") as address:
                 if address:
                     say(f"▸ watch it at {address}")
                 try:
-                    self._perform(world, given, journal, programme, show)
+                    self._perform(world, given, journal, programme, collector)
                 finally:
                     journal.end()
-                    page = write_page(self.folder, show.read())
+                    page = write_page(self.folder, collector.read())
         return page
 
     def _perform(
-        self, world: World, given: Weeks | None, journal: Journal, programme: Programme, show: "_Show"
+        self, world: World, given: Weeks | None, journal: Journal, programme: Programme, collector: Collector
     ) -> None:
         deployment = Deployment(world, environment=ENVIRONMENT)
         settings = load_environment(ENVIRONMENT)
@@ -84,7 +83,8 @@ class Rehearsal:
                 apply_manifests(world, cluster, ENVIRONMENT)
 
             def destroy() -> None:
-                show.keep()
+                # What is there is kept when everything goes.
+                collector.read()
                 _timed(journal, "destruction of all stacks", deployment.destroy)
 
             stage = Stage(
@@ -94,33 +94,9 @@ class Rehearsal:
                 weeks=weeks,
                 destroy=destroy,
                 patience=self.patience,
+                loaded=journal.load,
             )
             perform(stage, self.acts, programme)
-
-
-class _Show:
-    """The document: what was there is kept when everything goes."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._collector = Collector(world, environment=ENVIRONMENT)
-        self._kept: Document | None = None
-
-    def keep(self) -> None:
-        """Read everything once more, before it goes."""
-        self._kept = self._collector.read()
-
-    def read(self) -> Document:
-        """Return how things stand."""
-        if self._kept is None:
-            return self._collector.read()
-        folder = self._world.folder
-        latest = {
-            "run": files.run(folder, speed=self._world.speed),
-            "acts": files.acts(folder),
-            "timings": files.timings(folder),
-        }
-        return self._kept.model_copy(update=latest)
 
 
 def _timed(journal: Journal, what: str, do: Callable[[], None]) -> None:

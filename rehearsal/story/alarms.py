@@ -10,7 +10,6 @@ from rehearsal.story import versions
 from rehearsal.story.act import Act, UnmetExpectationError
 from rehearsal.story.arrivals import MISLABELLED
 from rehearsal.story.stage import Stage, basket_with_id
-from rehearsal.story.traffic import traffic
 
 # The week in which customers behave in another way, and the share of baskets for which they do.
 CHANGED, SHARE = 6, 0.5
@@ -19,6 +18,7 @@ _TOGETHER = 50
 # Baskets from this hour on are what the failing and the slow version are bad at; so many of all are.
 _EVENING, _LATE_SHARE = 20, 0.15
 _SLOW_SECONDS = 0.4
+_RATE = 8.0
 
 
 def _quality(stage: Stage) -> None:
@@ -62,9 +62,8 @@ def _released_and_taken_back(stage: Stage, kind: str, derive: Callable[[Path, Pa
     target = stage.bundles.own_folder(kind)
     version = derive(stage.bundles.fetch(before), target)
     stage.bundles.publish(target, version)
-    with traffic(
-        stage.service, key=stage.api_key, bodies=stage.sample(100, late=_LATE_SHARE, from_hour=_EVENING), rate=8
-    ):
+    bodies = stage.sample(100, late=_LATE_SHARE, from_hour=_EVENING)
+    with stage.traffic(f"while the {kind} version bakes", bodies=bodies, rate=_RATE):
         since = datetime.now(UTC)
         stage.register(version, status=ModelStatus.APPROVED, why=f"the {kind} one, which looked well in the morning")
         stage.until(

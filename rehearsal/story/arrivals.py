@@ -3,7 +3,6 @@
 from config.names import ARTIFACTS, RUNS, TRAINING
 from rehearsal.story.act import Act, UnmetExpectationError
 from rehearsal.story.stage import Stage
-from rehearsal.story.traffic import traffic
 
 # Weeks of the story: the first come together, then two more, one that is broken, one that is mislabelled.
 FIRST, BETTER, BROKEN, MISLABELLED = slice(0, 3), slice(3, 5), 5, 5
@@ -28,7 +27,7 @@ def _first_data(stage: Stage) -> None:
 
 def _better_data(stage: Stage) -> None:
     before = stage.champion
-    with traffic(stage.service, key=stage.api_key, bodies=stage.sample(50), rate=_RATE) as sent:
+    with stage.traffic("while better data makes a champion", bodies=stage.sample(50), rate=_RATE) as sent:
         since = stage.uploaded(*stage.weeks.files[BETTER])
         outcome = stage.trained(since=since)
         stage.expect(outcome["outcome"] == "registered", f"{outcome['winner']} registered: {outcome['reason']}")

@@ -6,7 +6,6 @@ from config.names import APPROVAL, RELEASE, ModelStatus
 from rehearsal.story import versions
 from rehearsal.story.act import Act
 from rehearsal.story.stage import Stage
-from rehearsal.story.traffic import traffic
 
 _RATE = 50.0
 
@@ -16,7 +15,7 @@ def _never_ready(stage: Stage) -> None:
     folder = stage.bundles.fetch(before)
     version = versions.damaged(folder, stage.bundles.own_folder("damaged"))
     stage.bundles.publish(stage.bundles.own_folder("damaged"), version)
-    with traffic(stage.service, key=stage.api_key, bodies=stage.sample(50), rate=_RATE) as sent:
+    with stage.traffic("while a version never gets ready", bodies=stage.sample(50), rate=_RATE) as sent:
         since = datetime.now(UTC)
         stage.register(version, status=ModelStatus.APPROVED, why="looked well on my laptop")
         (execution,) = stage.ended(RELEASE, since=since)

@@ -5,8 +5,9 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -24,9 +25,11 @@ from config.names import (
 from config.settings import EnvironmentSettings
 from ml.loadtest.bodies import basket_of
 from ml.progress import say
+from rehearsal.page.document import Load
 from rehearsal.story.act import UnmetExpectationError
 from rehearsal.story.bundles import Bundles
 from rehearsal.story.lake import Lake
+from rehearsal.story.traffic import Sent, traffic
 from rehearsal.story.weeks import Row, Weeks
 from rehearsal.world import REGISTRY as REGISTRY_OF_IMAGES
 from rehearsal.world import World
@@ -41,7 +44,8 @@ _RUNNING: Final = "RUNNING"
 class Stage:
     """The world in which the acts play, and what they do and look at in it.
 
-    ``service`` is the load balancer's address, ``destroy`` removes all stacks, ``noted`` is told what was seen.
+    ``service`` is the load balancer's address, ``destroy`` removes all stacks, ``loaded`` and ``noted`` are
+    told what became of requests and what was seen.
     All limits of time are multiplied by ``patience``: for machines that have more to do.
     """
 
@@ -50,6 +54,7 @@ class Stage:
     service: str
     weeks: Weeks
     destroy: Callable[[], None]
+    loaded: Callable[[Load], None]
     noted: Callable[[str], None] = say
     patience: float = 1.0
     clients: dict[str, Any] = field(default_factory=dict)
@@ -85,6 +90,24 @@ class Stage:
             yield from client.get_paginator(operation).paginate()
         else:
             yield getattr(client, operation)()
+
+    @contextmanager
+    def traffic(self, name: str, *, bodies: list[bytes], rate: float) -> Iterator[Sent]:
+        """Send requests in the background, ``rate`` a second, while the block runs; the page shows them."""
+        began = datetime.now(UTC)
+        with traffic(self.service, key=self.api_key, bodies=bodies, rate=rate) as sent:
+            yield sent
+        self.loaded(
+            Load(
+                name=name,
+                started=began,
+                ended=datetime.now(UTC),
+                requests=sent.total,
+                failures=sent.failed,
+                p95_ms=sent.p95_ms,
+                failed_at=tuple(sent.failed_at),
+            )
+        )
 
     # ---- waiting and expecting
 

@@ -1,5 +1,6 @@
 """Requests in the background while something is changed: at a constant rate, none tried again."""
 
+import math
 import threading
 import time
 from collections import Counter
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import urllib3
@@ -23,6 +25,8 @@ class Sent:
 
     statuses: Counter[str] = field(default_factory=Counter)
     versions: Counter[str] = field(default_factory=Counter)
+    milliseconds: list[float] = field(default_factory=list)
+    failed_at: list[datetime] = field(default_factory=list)
 
     @property
     def total(self) -> int:
@@ -33,6 +37,12 @@ class Sent:
     def failed(self) -> int:
         """Those without a prediction."""
         return self.total - self.statuses["200"]
+
+    @property
+    def p95_ms(self) -> float | None:
+        """The time that 95 of 100 answers did not exceed, in milliseconds."""
+        ranked = sorted(self.milliseconds)
+        return ranked[math.ceil(0.95 * len(ranked)) - 1] if ranked else None
 
     def __str__(self) -> str:
         parts = ", ".join(f"{count} x {status}" for status, count in sorted(self.statuses.items()))
@@ -46,9 +56,13 @@ def traffic(service: str, *, key: str, bodies: list[bytes], rate: float) -> Iter
     pool = urllib3.PoolManager(maxsize=_AT_ONCE, retries=False, timeout=_TIMEOUT)
 
     def ask(body: bytes) -> None:
+        began = time.monotonic()
         status, version = _asked(pool, service, key, body)
         with lock:
+            sent.milliseconds.append(1_000 * (time.monotonic() - began))
             sent.statuses[status] += 1
+            if status != "200":
+                sent.failed_at.append(datetime.now(UTC))
             if version:
                 sent.versions[version] += 1
 
