@@ -1,8 +1,8 @@
-"""EKS as the cluster's process needs it: where the cluster is, who made a token, and the roles of pods.
+"""EKS as the cluster's process needs it: where the cluster is, and the roles of pods.
 
-The emulator keeps clusters, access entries and pod identity associations. Added are: the address of the cluster that
-runs here, the associations that an add-on makes, EKS's ``AssumeRoleForPodIdentity``, and the signature of a presigned
-``GetCallerIdentity``, which is what a cluster knows its callers by.
+The emulator keeps clusters, access entries and pod identity associations, and checks the signature of the presigned
+``GetCallerIdentity`` by which a cluster knows its callers. Added are: the address of the cluster that runs here, the
+associations that an add-on makes, and EKS's ``AssumeRoleForPodIdentity``.
 """
 
 import base64
@@ -22,8 +22,6 @@ Answer = tuple[int, dict[str, str], bytes]
 _SERVICE: Final = "eks-auth"
 _PODS: Final = "pods.eks.amazonaws.com"
 _PATH: Final = re.compile(r"/clusters/([\w-]+)/assume-role-for-pod-identity")
-_NOTHING_SIGNED: Final = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-_LATEST: Final = 900
 # Where an add-on's service accounts are, unless it is kube-system.
 _NAMESPACES: Final = {"amazon-cloudwatch-observability": "amazon-cloudwatch"}
 
@@ -37,7 +35,6 @@ def install(settings: Settings) -> None:
     iam_actions.SERVICE_TO_IAM_NAMESPACE[_SERVICE] = _SERVICE
     iam_actions._BOTOCORE_SERVICE_MAP[_SERVICE] = [_SERVICE]
     app.SERVICE_HANDLERS[_SERVICE] = _PodIdentity(settings).handle
-    app.SERVICE_HANDLERS["sts"] = _signed(app.SERVICE_HANDLERS["sts"])
     _place_clusters(settings)
     _associate_addons()
 
@@ -160,43 +157,6 @@ class _PodIdentity:
                 },
             },
         )
-
-
-def _signed(handler: Any) -> Any:
-    """Return STS that takes a presigned request only if it is signed, over its host and the cluster's name."""
-
-    async def handle(
-        method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
-    ) -> Answer:
-        if "X-Amz-Signature" in query and not _is_signed(method, path, headers, query):
-            from ministack.services import sts
-
-            words = "The request signature we calculated does not match the signature you provided."
-            refused: Answer = sts._error(403, "SignatureDoesNotMatch", words, ns="sts")
-            return refused
-        answered: Answer = await handler(method, path, headers, body, query)
-        return answered
-
-    return handle
-
-
-def _is_signed(method: str, path: str, headers: Mapping[str, str], query: Mapping[str, Any]) -> bool:
-    from ministack.core import iam_evaluator, responses, sigv4
-
-    one = {key: value[0] if isinstance(value, list) else value for key, value in query.items()}
-    try:
-        key, day, region, service, _ = one["X-Amz-Credential"].split("/")
-        age = dt.datetime.now(dt.UTC) - dt.datetime.strptime(f"{one['X-Amz-Date']}+0000", "%Y%m%dT%H%M%SZ%z")
-        signed = one["X-Amz-SignedHeaders"]
-    except (KeyError, ValueError):
-        return False
-    known = iam_evaluator.resolve_credential(key, responses.get_account_id(), one.get("X-Amz-Security-Token"))
-    if isinstance(known, iam_evaluator.CredentialResolutionError) or not -300 <= age.total_seconds() <= _LATEST:
-        return False
-    request = sigv4.build_canonical_request(method, path, headers, query, signed, payload_hash=_NOTHING_SIGNED)
-    to_sign = sigv4.build_string_to_sign(one["X-Amz-Date"], day, region, service, request)
-    right = sigv4.calculate_signature(known.secret_access_key, day, region, service, to_sign)
-    return bool(sigv4.signatures_match(right, one["X-Amz-Signature"]))
 
 
 def _answer(status: int, body: Mapping[str, Any], **headers: str) -> Answer:
