@@ -23,6 +23,7 @@ PLUGINS: Final[tuple[str, ...]] = (
     "emf",
     "machine_metrics",
     "control",
+    "decisions",
     "schedules",
     "events",
     "faults",
