@@ -12,7 +12,9 @@ from rehearsal.processes import RehearsalError
 from rehearsal.story.act import Act, Programme
 from rehearsal.story.alarms import ERRORS, LATENCY, QUALITY
 from rehearsal.story.arrivals import BAD_FILE, BETTER_DATA, FIRST_DATA, WEAK_CANDIDATE
+from rehearsal.story.faults import FAULTS
 from rehearsal.story.goodbye import GOODBYE
+from rehearsal.story.permissions import PERMISSIONS
 from rehearsal.story.releases import NEVER_READY, PERSON
 from rehearsal.story.stage import Stage
 
@@ -30,18 +32,20 @@ ACTS: Final[tuple[Act, ...]] = (
     ERRORS,
     GOODBYE,
 )
+# Only played where they are asked for by name.
+EXTRA: Final[tuple[Act, ...]] = (PERMISSIONS, FAULTS)
 # What the test suite plays.
 SHORT: Final = ("first-data", "bad-file", "failing-version", "goodbye")
 
 
 def chosen(names: Sequence[str]) -> tuple[Act, ...]:
-    """Return the named acts with all that has to be played before them, in order; all where none is named.
+    """Return the named acts with all that has to be played before them, in order; the story where none is named.
 
     Raises:
         SettingsError: there is no such act.
 
     """
-    known = {act.name: act for act in ACTS}
+    known = {act.name: act for act in _in_order()}
     unknown = [name for name in names if name not in known]
     if unknown:
         raise SettingsError(f"acts: there is no {unknown[0]}; choose among {', '.join(known)}")
@@ -52,9 +56,14 @@ def chosen(names: Sequence[str]) -> tuple[Act, ...]:
         for each in known[name].after:
             want(each)
 
-    for name in names or known:
+    for name in names or [act.name for act in ACTS]:
         want(name)
-    return tuple(act for act in ACTS if act.name in wanted)
+    return tuple(act for act in known.values() if act.name in wanted)
+
+
+def _in_order() -> tuple[Act, ...]:
+    """Return all acts there are; after the last one of the story nothing can be played."""
+    return (*ACTS[:-1], *EXTRA, ACTS[-1])
 
 
 def perform(stage: Stage, acts: Iterable[Act], programme: Programme) -> None:

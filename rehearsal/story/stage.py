@@ -25,6 +25,7 @@ from config.names import (
 from config.settings import EnvironmentSettings
 from ml.loadtest.bodies import basket_of
 from ml.progress import say
+from rehearsal.control import ask
 from rehearsal.page.document import Load
 from rehearsal.story.act import UnmetExpectationError
 from rehearsal.story.bundles import Bundles
@@ -167,6 +168,28 @@ class Stage:
 
         return self.until(f"{self.settings.name(component)} ends", look, seconds=seconds)
 
+    def start(self, component: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Start a machine by hand with an input; return the execution's description when it has ended."""
+        client = self.client("stepfunctions")
+        arn = client.start_execution(stateMachineArn=self.machine(component), input=json.dumps(given))["executionArn"]
+
+        def look() -> dict[str, Any] | None:
+            found: dict[str, Any] = client.describe_execution(executionArn=arn)
+            return found if found["status"] != _RUNNING else None
+
+        return self.until(f"{self.settings.name(component)} ends", look, seconds=180)
+
+    def input_of(self, execution: Mapping[str, Any]) -> Any:
+        """Return what an execution was started with."""
+        found = self.client("stepfunctions").describe_execution(executionArn=execution["executionArn"])
+        return json.loads(found["input"])
+
+    def history(self, execution: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Return the events of an execution, the oldest first."""
+        pages = self.client("stepfunctions").get_paginator("get_execution_history")
+        listed = pages.paginate(executionArn=execution["executionArn"])
+        return [event for page in listed for event in page["events"]]
+
     def why(self, execution: Mapping[str, Any]) -> str:
         """Return how an execution ended, in its own words."""
         found = self.client("stepfunctions").describe_execution(executionArn=execution["executionArn"])
@@ -192,6 +215,12 @@ class Stage:
         if self.champion != version:
             raise UnmetExpectationError(f"{self.champion} is the champion, not {version}: {self.why(executions[-1])}")
         self.noted(f"{version} is the champion")
+
+    # ---- permissions
+
+    def decisions(self, role: str, *, since: datetime) -> dict[str, Any]:
+        """Return what a role was ``allowed`` (actions) and ``refused`` (action and resource) since then."""
+        return ask(self.world, "decisions", role=role, since=since.timestamp())
 
     # ---- the registry
 

@@ -1,0 +1,158 @@
+"""The act in which all that AWS does to a training in a bad hour comes at once, and it ends as if nothing had been."""
+
+import json
+import os
+import signal
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from config.names import ARTIFACTS, AUDIT, TRAINING
+from rehearsal.control import ask
+from rehearsal.story.act import Act, UnmetExpectationError
+from rehearsal.story.stage import Stage
+from rehearsal.story.traffic import traffic
+
+_RATE: Final = 5.0
+_HOUR: Final = 3600
+# Deliveries that come within so many seconds come twice, and the latest of them first.
+_HOLD_SECONDS: Final = 2.0
+_DOWN_SECONDS: Final = 6.0
+_KILLED_FUNCTION: Final = "resolve-run"
+# What a function whose process was killed ends with.
+_KILLED: Final = "Runtime.ExitError"
+
+
+def _faults(stage: Stage) -> None:
+    before, packages = stage.champion, len(stage.packages())
+    week = next((file for file in stage.weeks.files if not stage.lake.has(file)), None)
+    if week is None:
+        raise UnmetExpectationError("all weeks of the story have come before")
+    with traffic(stage.service, key=stage.api_key, bodies=stage.sample(50), rate=_RATE) as sent:
+        ask(stage.world, "faults/events", seconds=_HOUR, hold=_HOLD_SECONDS)
+        try:
+            since = stage.uploaded(week, stage.weeks.files[0])
+            killed = ask(
+                stage.world, "faults/kill-function", function=stage.settings.name(_KILLED_FUNCTION), seconds=50
+            )
+            stage.noted(f"{_KILLED_FUNCTION} is killed while it runs: process {killed['killed']}")
+            _s3_is_down(stage)
+            name, kept = _kill_a_training(stage, since=since)
+            _s3_is_down(stage)
+            outcome = stage.trained(since=since)
+            if outcome["outcome"] == "registered":
+                stage.released(since=since, version=outcome["version"])
+        finally:
+            twice = ask(stage.world, "faults/events", seconds=0)["twice"]
+    _came_twice(stage, twice, since=since, outcome=outcome)
+    _was_killed(stage, since=since)
+    _went_on(stage, name, kept)
+    stage.expect(sent.failed == 0, f"callers noticed nothing: {sent}")
+    new = 1 if outcome["outcome"] == "registered" else 0
+    stage.expect(len(stage.packages()) == packages + new, f"{new} version was registered: {outcome['reason']}")
+    stage.expect(stage.champion == (outcome["version"] if new else before), f"{stage.champion} serves")
+    if new:
+        released = [each for each in stage.lake.records("released") if each["to_version"] == outcome["version"]]
+        stage.expect(len(released) == 1, "and was released once")
+
+
+def _s3_is_down(stage: Stage) -> None:
+    """Let S3 be too busy for the lake, until something that runs has met that."""
+
+    def refused() -> dict[str, int]:
+        ask(stage.world, "faults/slow-down", prefix=f"{stage.lake.bucket}/", seconds=_DOWN_SECONDS)
+        # Nothing of this process asks S3 meanwhile.
+        time.sleep(_DOWN_SECONDS)
+        found: dict[str, int] = ask(stage.world, "faults/slow-down", seconds=0)["refused"]
+        return found
+
+    found = stage.until("S3 refuses something", refused)
+    stage.noted(f"S3 answered 503 SlowDown for the lake: {', '.join(f'{n} x {how}' for how, n in found.items())}")
+
+
+def _kill_a_training(stage: Stage, *, since: datetime) -> tuple[str, dict[str, datetime]]:
+    """Kill a training's program when it has kept something; return the job and what was kept, with its times."""
+
+    def look() -> tuple[str, dict[str, datetime]] | None:
+        for job in running(stage.world.folder / "aws" / "jobs.jsonl", kind="Training", since=since):
+            kept = _kept(stage, job["name"])
+            if kept:
+                os.killpg(job["pid"], signal.SIGKILL)
+                return job["name"], kept
+        return None
+
+    name, kept = stage.until("a training has kept something", look, seconds=300)
+    stage.noted(f"the program of {name} is killed; {len(kept)} results were kept by then")
+    return name, kept
+
+
+def running(journal: Path, *, kind: str, since: datetime) -> list[dict[str, Any]]:
+    """Return the jobs of a kind, begun after ``since``, whose programs run: by the last line of each in ``journal``."""
+    last = {}
+    for line in journal.read_text(encoding="utf-8").splitlines():
+        job = json.loads(line)
+        last[job["name"]] = job
+    return [
+        each
+        for each in last.values()
+        if each["kind"] == kind and each["created"] >= since.timestamp() and each["pid"] is not None
+    ]
+
+
+def _kept(stage: Stage, job: str) -> dict[str, datetime]:
+    """Return the checkpoints of a training, and when each was written."""
+    described = stage.client("sagemaker").describe_training_job(TrainingJobName=job)
+    prefix = described["CheckpointConfig"]["S3Uri"].split("/", 3)[3]
+    pages = stage.client("s3").get_paginator("list_objects_v2").paginate(Bucket=stage.lake.bucket, Prefix=f"{prefix}/")
+    return {each["Key"]: each["LastModified"] for page in pages for each in page.get("Contents", [])}
+
+
+def _went_on(stage: Stage, name: str, kept: dict[str, datetime]) -> None:
+    described = stage.client("sagemaker").describe_training_job(TrainingJobName=name)
+    went = [each["Status"] for each in described["SecondaryStatusTransitions"]]
+    stage.expect("Interrupted" in went and went[-1] == "Completed", f"{name} was {', '.join(went)}")
+    now = _kept(stage, name)
+    stage.expect(
+        kept.items() <= now.items(), f"what it had kept was not computed again: {len(kept)} of {len(now)} results"
+    )
+
+
+def _was_killed(stage: Stage, *, since: datetime) -> None:
+    failed = [
+        each["taskFailedEventDetails"]["error"]
+        for execution in stage.executions(TRAINING, since=since)
+        for each in stage.history(execution)
+        if "taskFailedEventDetails" in each
+    ]
+    stage.expect(_KILLED in failed, f"the killed function's call failed, and was made again: {', '.join(failed)}")
+
+
+def _came_twice(stage: Stage, twice: int, *, since: datetime, outcome: dict[str, Any]) -> None:
+    executions = stage.executions(TRAINING, since=since)
+    stage.expect(
+        twice > 0 and len(executions) > 2,
+        f"{twice} events were delivered twice, the latest first; {len(executions)} trainings began of 2 files",
+    )
+    names = {each["name"] for each in executions}
+    ended = {
+        key.rsplit("/training-", 1)[-1].removesuffix(".json"): stage.lake.read_json(key)["outcome"]
+        for key in stage.lake.keys(f"{ARTIFACTS}/{AUDIT}/")
+        if "/training-" in key
+    }
+    others = sorted(ended[name] for name in names & ended.keys())
+    stage.expect(
+        len(others) == len(names) - 1, f"one did the work, run {outcome['run']}; the others: {', '.join(others)}"
+    )
+
+
+FAULTS = Act(
+    name="faults",
+    title="A bad hour",
+    does="Uploads another week while callers ask; every event comes twice and out of order, S3 is too busy for a"
+    " while, a function and a spot training are killed.",
+    expects="One run does the work and ends well, from what the killed training had kept; one version, one release,"
+    " no failed request.",
+    play=_faults,
+    after=("first-data",),
+)
