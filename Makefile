@@ -83,7 +83,7 @@ images: ## build mlops-jobs and mlops-api with docker, podman or buildah (images
 	REVISION=$(REVISION) images/build.sh jobs api
 
 .PHONY: rehearse
-rehearse: cli ## the whole platform on this machine, with its story and its page; DATA=folder, ACT=name, WATCH=1
+rehearse: cli ## the whole platform on this machine, with its story and its page; DATA=folder, ACT="names", WATCH=1
 	$(BIN)/python -m rehearsal $(if $(DATA),--data "$(DATA)") $(ACT:%=--act %) $(if $(WATCH),--watch)
 
 # ---- checks ----------------------------------------------------------------------------------------

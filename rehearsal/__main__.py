@@ -40,6 +40,8 @@ def rehearse(
         python -m rehearsal --data ../shared/data/dunnhumby --watch
 
         python -m rehearsal --act quality-drop
+
+        python -m rehearsal --act permissions --act faults
     """
     folder = _own_folder(output)
     say(f"▸ a rehearsal in {folder}")

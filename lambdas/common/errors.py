@@ -1,6 +1,6 @@
 """What can go wrong in a Lambda, by the names that a state machine's Retry and Catch see.
 
-This module imports nothing, so that the stacks can read ``TRANSIENT`` from it.
+This module imports nothing, so that the stacks can read names from it.
 """
 
 from typing import Final
@@ -24,6 +24,10 @@ class ContendedError(FlowError):
 
 class ReleaseUnderWayError(FlowError):
     """Another release has not ended yet. Trying later helps."""
+
+
+class ServiceBusyError(FlowError):
+    """A service of AWS was too busy or not to be reached, each time that it was asked. Trying later helps."""
 
 
 class KubernetesError(FlowError):

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from lambdas.common.errors import ServiceBusyError
+
 State = dict[str, Any]
 States = dict[str, State]
 
@@ -35,6 +37,8 @@ _LAMBDA: Final = (
     "Sandbox.Timedout",
     "Lambda.Unknown",
     "States.Timeout",
+    # What the function itself could not reach.
+    ServiceBusyError.__name__,
 )
 _JOBS: Final = (
     "SageMaker.AmazonSageMakerException",

@@ -64,6 +64,13 @@ def test_every_task_has_a_limit_another_try_with_jitter_and_a_way_out(machine: s
 
 
 @machines
+def test_a_function_that_met_a_busy_service_is_called_again(machine: str) -> None:
+    for title, state in tasks(definition(machine)).items():
+        if state.get("Resource") == "arn:aws:states:::lambda:invoke":
+            assert any("ServiceBusyError" in each["ErrorEquals"] for each in state["Retry"]), title
+
+
+@machines
 def test_every_state_says_what_it_is_for_and_can_be_reached(machine: str) -> None:
     def check(states: dict[str, State], first: str) -> None:
         reached, ahead = set(), [first]

@@ -72,6 +72,8 @@ class OfflineStore:
             except (ClientError, BotoCoreError) as error:
                 _LOG.warning("feature group %s: %s", self._group["FeatureGroupName"], error)
                 self._group["OfflineStoreStatus"] = {"Status": "Blocked", "BlockedReason": str(error)}
+                return
+        self._group["OfflineStoreStatus"] = {"Status": "Active"}
 
     def _put(self, place: Place, rows: list[Item]) -> None:
         # Only a rehearsal that puts records needs it.

@@ -9,7 +9,7 @@ import pytest
 from ml.errors import SettingsError
 from rehearsal.processes import RehearsalError
 from rehearsal.story.act import STORY, Act, Programme, UnmetExpectationError
-from rehearsal.story.plot import ACTS, SHORT, chosen, perform
+from rehearsal.story.plot import ACTS, EXTRA, SHORT, chosen, perform
 from rehearsal.story.stage import Stage
 
 
@@ -17,6 +17,11 @@ def test_an_act_alone_brings_those_that_it_begins_with() -> None:
     assert [act.name for act in chosen(["quality-drop"])] == ["first-data", "better-data", "quality-drop"]
     assert chosen([]) == ACTS
     assert {act.name for act in chosen(SHORT)} == set(SHORT)
+
+
+def test_what_is_no_part_of_the_story_is_played_where_it_is_named_and_before_everything_goes() -> None:
+    assert not {act.name for act in EXTRA} & {act.name for act in chosen([])}
+    assert [act.name for act in chosen(["faults", "goodbye"])] == ["first-data", "faults", "goodbye"]
 
 
 def test_an_act_that_is_not_there_is_named() -> None:

@@ -4,8 +4,9 @@ import json
 from dataclasses import dataclass
 
 import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
 
-from lambdas.common.errors import EventError, SettingsError
+from lambdas.common.errors import EventError, ServiceBusyError, SettingsError
 from lambdas.common.runtime import handler_of
 from lambdas.common.settings import ReleaseSettings
 from lambdas.deploy.handler import Deploy
@@ -61,6 +62,37 @@ def test_a_handler_answers_json_and_logs_what_was_asked(cloud: object, capsys: p
 def test_a_wrong_event_is_refused_by_the_name_of_the_field(event: dict[str, str], fault: str) -> None:
     with pytest.raises(EventError, match=fault):
         handler(event, Context())  # type: ignore[arg-type]
+
+
+def _refused(code: str, status: int) -> ClientError:
+    answer = {"Error": {"Code": code, "Message": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(answer, "GetObject")
+
+
+def _fail_of(error: Exception) -> None:
+    def act(_: Rollout, __: object) -> Rollout:
+        raise error
+
+    handler_of("a-look", Rollout, act, object)({"version": "v1"}, Context())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        _refused("SlowDown", 503),
+        _refused("InternalError", 500),
+        _refused("ThrottlingException", 400),
+        EndpointConnectionError(endpoint_url="https://s3.example.com"),
+    ],
+)
+def test_what_aws_could_not_answer_has_a_name_that_is_tried_again(error: Exception, cloud: object) -> None:
+    with pytest.raises(ServiceBusyError, match=type(error).__name__):
+        _fail_of(error)
+
+
+def test_what_aws_refused_keeps_its_own_name(cloud: object) -> None:
+    with pytest.raises(ClientError, match="AccessDenied"):
+        _fail_of(_refused("AccessDenied", 403))
 
 
 def test_a_time_without_its_zone_is_refused() -> None:
