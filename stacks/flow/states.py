@@ -224,7 +224,8 @@ def record(comment: str, bucket: str, *, key: str, content: str, then: str | Non
 def failure_path(name: str, *, bucket: str, key: str, topic: str, facts: str) -> States:
     """Return the states that every failure of machine ``name`` goes through; none of them can fail to end it.
 
-    ``facts`` is JSONata: an object that says what was being done.
+    ``facts`` is JSONata: an object that says what was being done. What fails on the way does not take the place of the
+    failure that this is about.
     """
     told = f"'{name}: ' & $error.Error & ' in ' & $states.context.Execution.Name & '. ' & $error.Cause"
     return {
@@ -235,6 +236,7 @@ def failure_path(name: str, *, bucket: str, key: str, topic: str, facts: str) ->
             content=f"$merge([{facts}, {{'outcome': 'failed', 'error': $error}}])",
             then=_FAILURE_TOLD,
             caught=_FAILURE_TOLD,
+            error="record_error",
         ),
         _FAILURE_TOLD: tell(
             "Once: what serves goes on serving",
@@ -243,6 +245,7 @@ def failure_path(name: str, *, bucket: str, key: str, topic: str, facts: str) ->
             message=told,
             then=_FAILED,
             caught=_FAILED,
+            error="told_error",
         ),
         _FAILED: fail("Nothing that serves was changed", error="$error.Error", cause="$error.Cause"),
     }

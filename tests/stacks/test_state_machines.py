@@ -286,10 +286,13 @@ def test_a_failure_anywhere_is_recorded_once_told_once_and_registers_nothing(sta
 
 
 def test_a_failure_that_cannot_even_be_recorded_is_still_told() -> None:
-    denied = TaskError("S3.AccessDenied")
-    end, walk = walked("training", {"Decide": denied, "Record the failure": denied})
+    failed, denied = TaskError("FlowError", "row 3"), TaskError("S3.AccessDenied", "not this")
+    end, walk = walked("training", {"Decide": failed, "Record the failure": denied})
     assert end == "Failed"
     assert walk.states[-2:] == ["Tell of the failure", "Failed"]
+    (told,) = walk.given["Tell of the failure"]
+    assert "FlowError" in told["Message"]
+    assert "row 3" in told["Message"]
 
 
 @pytest.mark.parametrize("champion", [None, "200607-aaaaaaaaaa"])
