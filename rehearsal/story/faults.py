@@ -12,7 +12,6 @@ from config.names import ARTIFACTS, AUDIT, TRAINING
 from rehearsal.control import ask
 from rehearsal.story.act import Act, UnmetExpectationError
 from rehearsal.story.stage import Stage
-from rehearsal.story.traffic import traffic
 
 _RATE: Final = 5.0
 _HOUR: Final = 3600
@@ -29,7 +28,7 @@ def _faults(stage: Stage) -> None:
     week = next((file for file in stage.weeks.files if not stage.lake.has(file)), None)
     if week is None:
         raise UnmetExpectationError("all weeks of the story have come before")
-    with traffic(stage.service, key=stage.api_key, bodies=stage.sample(50), rate=_RATE) as sent:
+    with stage.traffic("in a bad hour", bodies=stage.sample(50), rate=_RATE) as sent:
         ask(stage.world, "faults/events", seconds=_HOUR, hold=_HOLD_SECONDS)
         try:
             since = stage.uploaded(week, stage.weeks.files[0])
