@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 
 from ml.errors import SettingsError
 from ml.progress import say
@@ -68,7 +69,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         app()
-    except (RehearsalError, SettingsError) as error:
+    except (RehearsalError, SettingsError, ClientError, BotoCoreError) as error:
         say(f"error: {error}")
         sys.exit(2 if isinstance(error, SettingsError) else 1)
 

@@ -248,7 +248,6 @@ class Stage:
             ModelPackageGroupName=self.model_group,
             ModelPackageDescription=f"{version} by hand: {why}",
             ModelApprovalStatus=str(status),
-            **({"ApprovalDescription": why} if status == ModelStatus.APPROVED else {}),
             InferenceSpecification={
                 "Containers": [
                     {"Image": f"{REGISTRY_OF_IMAGES}/mlops-api:1", "ModelDataUrl": f"s3://{self.lake.bucket}/{place}/"}
