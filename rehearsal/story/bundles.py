@@ -5,7 +5,7 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.names import ARTIFACTS, MODELS, RUNS
+from config.names import ARTIFACTS, MANIFEST, MODELS, RUNS
 from ml.bundle import read_manifest
 from rehearsal.story.lake import Lake
 
@@ -32,9 +32,9 @@ class Bundles:
 
     def publish(self, folder: Path, version: str) -> None:
         """Put a bundle among the models of the lake."""
-        for file in sorted(folder.iterdir()):
-            key = f"{ARTIFACTS}/{MODELS}/{version}/{file.name}"
-            self.lake.s3.put_object(Bucket=self.lake.bucket, Key=key, Body=file.read_bytes())
+        for name in (*read_manifest(folder)["files"], MANIFEST):
+            key = f"{ARTIFACTS}/{MODELS}/{version}/{name}"
+            self.lake.s3.put_object(Bucket=self.lake.bucket, Key=key, Body=(folder / name).read_bytes())
 
     def runner_up(self) -> tuple[str, str]:
         """Publish the second best candidate of the last run that registered one; return its version and its figures."""
