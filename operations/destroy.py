@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from config.names import STACKS
+from config.names import MODEL_GROUP, STACKS
 from config.settings import EnvironmentSettings
 from operations.options import (
     OperationError,
@@ -54,8 +54,26 @@ def unprotect(settings: EnvironmentSettings, cloudformation: Any) -> None:
                 raise
 
 
+def empty_registry(settings: EnvironmentSettings, sagemaker: Any) -> int:
+    """Delete the model versions of a registry that goes with its environment; return how many there were.
+
+    SageMaker deletes no group that has a version, and CloudFormation deletes none.
+    """
+    pages = sagemaker.get_paginator("list_model_packages").paginate(ModelPackageGroupName=settings.name(MODEL_GROUP))
+    try:
+        found = [each["ModelPackageArn"] for page in pages for each in page["ModelPackageSummaryList"]]
+    except ClientError as error:
+        # There is no such group: its stack was never deployed, or is gone.
+        if error_code(error) != "ValidationException":
+            raise
+        return 0
+    for package in found:
+        sagemaker.delete_model_package(ModelPackageName=package)
+    return len(found)
+
+
 def main() -> int:
-    """Check, ask, and let the command line go on."""
+    """Check, ask, remove what CloudFormation would stumble over, and let the command line go on."""
     parser = environment_parser(__doc__, "destroy")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--force", action="store_true", help="also prod")
@@ -75,6 +93,8 @@ def main() -> int:
         confirm(settings, account, session.region_name, input)
     if protected:
         unprotect(settings, session.client("cloudformation"))
+    else:
+        print(f"{empty_registry(settings, session.client('sagemaker'))} model versions are deleted from the registry")
     return 0
 
 

@@ -2,7 +2,8 @@
 
 import os
 import subprocess
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -64,7 +65,9 @@ class Deployment:
         self._cdk("diff", "--all", "--fail", *self._from_assembly())
 
     def destroy(self) -> None:
-        """Remove all stacks."""
+        """Remove all stacks, as ``make destroy`` does: what CloudFormation would stumble over goes first."""
+        words = ["-m", "operations.destroy", self._context["environment"], "--yes", "--account", self._world.account]
+        self._run("destroy", [sys.executable, *words])
         self._cdk("destroy", "--all", "--force", *self._from_assembly(), *_AT_ONCE)
 
     def _from_assembly(self) -> tuple[str, str]:
@@ -75,14 +78,14 @@ class Deployment:
     ) -> None:
         if not _CDK.exists():
             raise RehearsalError(f"{_CDK} is not there: make cli installs CDK's command line")
-        log = self._world.folder / f"cdk-{command}.log"
+        self._run(command, [str(_CDK), command, *arguments], cwd=cwd, environment=environment)
+
+    def _run(
+        self, name: str, command: Sequence[str], *, cwd: Path = ROOT, environment: Mapping[str, str] | None = None
+    ) -> None:
+        log = self._world.folder / f"cdk-{name}.log"
         began = log.stat().st_size if log.exists() else 0
-        process = start(
-            [str(_CDK), command, *arguments],
-            log=log,
-            environment=_command_line(environment or self._world.environment),
-            cwd=cwd,
-        )
+        process = start(command, log=log, environment=_command_line(environment or self._world.environment), cwd=cwd)
         try:
             failed = process.wait(_SECONDS) != 0
             how = f"exit code {process.returncode}"
@@ -92,7 +95,7 @@ class Deployment:
             stop(process)
         if failed:
             said = log.read_bytes()[began:].decode(errors="replace")
-            raise RehearsalError(f"cdk {command}: {how}; its log {log} ends with:\n{said[-_LAST:]}")
+            raise RehearsalError(f"cdk {name}: {how}; its log {log} ends with:\n{said[-_LAST:]}")
 
 
 def _command_line(aws: Mapping[str, str]) -> dict[str, str]:

@@ -24,7 +24,7 @@ class Descriptors:
         """Write the descriptor of ``version`` from its bundle's manifest and from what the cluster runs.
 
         Raises:
-            FlowError: there is no such bundle.
+            FlowError: there is no such bundle, or its manifest does not say what it is.
 
         """
         bundle = f"{MODELS}/{version}"
@@ -32,6 +32,9 @@ class Descriptors:
         if stored is None:
             raise FlowError(f"{version}: there is no bundle at {ARTIFACTS}/{bundle}")
         manifest = stored.json()
+        lacking = [name for name in ("metrics", "feature_schema") if name not in manifest]
+        if lacking:
+            raise FlowError(f"{ARTIFACTS}/{bundle}/{MANIFEST}: has no {lacking[0]}; registering a version adds it")
         descriptor = {
             "schema": SCHEMA,
             "model_package": {

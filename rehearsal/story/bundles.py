@@ -7,6 +7,7 @@ from pathlib import Path
 
 from config.names import ARTIFACTS, MANIFEST, MODELS, RUNS
 from ml.bundle import read_manifest
+from ml.files import write_json
 from rehearsal.story.lake import Lake
 
 
@@ -51,6 +52,11 @@ class Bundles:
         target.mkdir(parents=True, exist_ok=True)
         with tarfile.open(fileobj=io.BytesIO(self.lake.read(archive) or b"")) as packed:
             packed.extractall(target, filter="data")
-        version = str(read_manifest(target)["version"])
+        manifest = read_manifest(target)
+        version = str(manifest["version"])
+        # What registering adds to a bundle.
+        figures = {name: each["value"] for name, each in second["holdout"].items() if "value" in each}
+        facts = {"run": evaluation["run"], "metrics": figures, "lineage": evaluation["lineage"]}
+        write_json(target / MANIFEST, {**manifest, **facts})
         self.publish(target, version)
         return version, f"{second['name']}, macro F1 {second['holdout']['macro_f1']['value']:.4f}"

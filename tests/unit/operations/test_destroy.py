@@ -1,8 +1,10 @@
+from datetime import UTC, datetime
+
 import pytest
 
 from config.names import STACKS
 from config.settings import load_environment
-from operations.destroy import confirm, unprotect
+from operations.destroy import confirm, empty_registry, unprotect
 from operations.options import OperationError
 from operations.retained import Retained, retained
 from tests.unit.operations.aws import ACCOUNT, REGION, Aws
@@ -45,6 +47,32 @@ def test_stacks_that_are_gone_already_do_not_stop_the_rest(aws: Aws) -> None:
         aws.answers("cloudformation", "update_termination_protection", {"StackId": name}, **expected)
 
     unprotect(PROD, aws.client("cloudformation"))
+
+
+def test_model_versions_go_before_their_group(aws: Aws) -> None:
+    dev = load_environment("dev")
+    arns = [f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:model-package/mlops-dev-models/{number}" for number in (1, 2)]
+    summaries = [
+        {
+            "ModelPackageArn": arn,
+            "ModelPackageGroupName": "mlops-dev-models",
+            "CreationTime": datetime(2026, 1, 1, tzinfo=UTC),
+            "ModelPackageStatus": "Completed",
+        }
+        for arn in arns
+    ]
+    listed = {"ModelPackageSummaryList": summaries}
+    aws.answers("sagemaker", "list_model_packages", listed, ModelPackageGroupName="mlops-dev-models")
+    for arn in arns:
+        aws.answers("sagemaker", "delete_model_package", {}, ModelPackageName=arn)
+
+    assert empty_registry(dev, aws.client("sagemaker")) == 2
+
+
+def test_a_registry_that_is_gone_already_does_not_stop_the_rest(aws: Aws) -> None:
+    aws.refuses("sagemaker", "list_model_packages", "ValidationException")
+
+    assert empty_registry(load_environment("dev"), aws.client("sagemaker")) == 0
 
 
 def test_what_cloudformation_leaves_is_what_the_templates_retain() -> None:
