@@ -79,6 +79,9 @@ def _kill_a_training(stage: Stage, *, since: datetime) -> tuple[str, dict[str, d
             if kept:
                 os.killpg(job["pid"], signal.SIGKILL)
                 return job["name"], kept
+        failed = [each for each in stage.executions(TRAINING, since=since) if each["status"] == "FAILED"]
+        if failed:
+            raise UnmetExpectationError(f"a training failed: {stage.why(failed[0])}")
         return None
 
     name, kept = stage.until("a training has kept something", look, seconds=300)

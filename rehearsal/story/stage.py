@@ -76,6 +76,14 @@ class Stage:
         """The version that serves."""
         return self.lake.champion
 
+    @property
+    def champions_package(self) -> str:
+        """The package of the version that serves."""
+        found = self.package_of(str(self.champion))
+        if found is None:
+            raise UnmetExpectationError(f"{self.champion} serves and has no package")
+        return str(found["ModelPackageArn"])
+
     def noting(self, noted: Callable[[str], None]) -> "Stage":
         """Return this stage with another listener."""
         return replace(self, noted=noted)
@@ -236,10 +244,14 @@ class Stage:
         )["ModelPackageSummaryList"]
         return found
 
+    def package_of(self, version: str) -> dict[str, Any] | None:
+        """Return a version's package, the newest if there are several."""
+        return next((each for each in self.packages() if version in each.get("ModelPackageDescription", "")), None)
+
     def status_of(self, version: str) -> str | None:
         """Return the status of a version's package."""
-        found = (each for each in self.packages() if version in each.get("ModelPackageDescription", ""))
-        return next((str(each["ModelApprovalStatus"]) for each in found), None)
+        found = self.package_of(version)
+        return None if found is None else str(found["ModelApprovalStatus"])
 
     def register(self, version: str, *, status: ModelStatus, why: str) -> str:
         """Register a version by hand, as a data scientist does; return its package."""

@@ -88,7 +88,7 @@ def _causes(stage: Stage) -> dict[str, Callable[[], None]]:
 
     def approve() -> None:
         sagemaker.update_model_package(
-            ModelPackageArn=stage.packages()[0]["ModelPackageArn"],
+            ModelPackageArn=stage.champions_package,
             ModelApprovalStatus=str(ModelStatus.APPROVED),
             ApprovalDescription="approved once more",
         )

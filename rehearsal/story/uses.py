@@ -101,11 +101,10 @@ def _call(stage: Stage, name: str, memory: int, event: Any) -> Callable[[], str 
 
 def machines(stage: Stage) -> Iterator[Use]:
     """Yield the state machines: each is started with its last input; of none is there anything left to do."""
-    package = stage.packages()[0]["ModelPackageArn"]
     for component in MACHINES:
         described = stage.client("stepfunctions").describe_state_machine(stateMachineArn=stage.machine(component))
         before = stage.executions(component, since=_EVER)
-        given = stage.input_of(before[-1]) if before else {"package": package}
+        given = stage.input_of(before[-1]) if before else {"package": stage.champions_package}
         yield Use(
             role=role_name(described["roleArn"]),
             what=f"state machine {described['name']}",
