@@ -123,6 +123,10 @@ tests: setup ## make test and make test-service in one run, as CI does
 test-stacks: cli ## tests of the CDK app, what operates and rehearses it, and the Kubernetes manifests
 	$(PYTEST) $(INFRASTRUCTURE)
 
+.PHONY: test-rehearsal
+test-rehearsal: cli ## the short form of the rehearsal's story, an interrupted one, and all stacks there and back (ten minutes)
+	$(BIN)/pytest -n 0 -m rehearsal tests/rehearsal/test_story.py tests/rehearsal/test_deployment.py
+
 INFRASTRUCTURE := tests/stacks tests/rehearsal tests/unit/operations tests/browser/test_cost_page.py \
   $(wildcard tests/unit/test_manifests*.py)
 SERVICE := $(wildcard $(addprefix tests/unit/,serving loadtest lambdas test_images.py) \
