@@ -96,7 +96,7 @@ QUALITY = Act(
     expects="The look at the models finds it worse than promised, the alarm is raised, and the version before it"
     " answers again.",
     play=_quality,
-    after=("first-data", "better-data"),
+    after=("first-data", "person"),
 )
 LATENCY = Act(
     name="slow-version",
