@@ -274,6 +274,15 @@ class Stage:
 
     # ---- alarms
 
+    def is_over(self, name: str) -> bool:
+        """Say whether an alarm, metric or composite, is not raised."""
+        found = self.client("cloudwatch").describe_alarms(
+            AlarmNames=[name], AlarmTypes=["MetricAlarm", "CompositeAlarm"]
+        )
+        return all(
+            each["StateValue"] != "ALARM" for kind in ("MetricAlarms", "CompositeAlarms") for each in found[kind]
+        )
+
     def raised(self, name: str, *, since: datetime) -> str | None:
         """Return why an alarm was raised since then; None where it was not."""
         answer = self.client("cloudwatch").describe_alarm_history(
