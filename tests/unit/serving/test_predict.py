@@ -247,6 +247,22 @@ def test_requests_are_counted_by_how_they_ended(ask: Ask) -> None:
     assert "inference_latency_milliseconds_count 2" in text
 
 
+def test_what_nobody_foresaw_counts_as_an_error_with_its_time(
+    ask: Ask, predictor: Predictor, observations: Observations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("the model cannot answer this one")
+
+    monkeypatch.setattr(predictor, "predict", fail)
+
+    with pytest.raises(RuntimeError, match="cannot answer"):
+        ask(EXAMPLE)
+
+    text = ask(path="/metrics", method="GET").body.decode()
+    assert 'status="500"} 1' in text
+    assert "inference_latency_milliseconds_count 1" in text
+
+
 def test_the_contract_describes_the_route_with_an_example_that_works(ask: Ask) -> None:
     schema = ask(path="/openapi.json", method="GET").json()
     operation = schema["paths"]["/predict"]["post"]
