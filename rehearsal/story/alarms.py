@@ -104,7 +104,7 @@ LATENCY = Act(
     name="slow-version",
     title="A version that is slow in the evening",
     does="Registers and approves a version that takes 0.4 seconds for baskets bought late, while callers ask.",
-    expects="The latency alarm is raised while it bakes; it is taken back.",
+    expects="The latency alarm is raised, and it is taken back without anybody's doing.",
     play=_latency,
     after=("first-data",),
 )
@@ -112,7 +112,7 @@ ERRORS = Act(
     name="failing-version",
     title="A version that fails in the evening",
     does="Registers and approves a version that cannot answer baskets bought late, while callers ask.",
-    expects="The error alarm is raised while it bakes; it is taken back.",
+    expects="The error alarm is raised, and it is taken back without anybody's doing.",
     play=_errors,
     after=("first-data",),
 )
