@@ -123,4 +123,5 @@ def test_executions_are_counted_and_timed_by_machine(world: World) -> None:
         for name in names
     }
     assert [sum(each["SampleCount"] for each in counted[name]) for name in names] == [1, 1, 1]
-    assert 0 < counted["ExecutionTime"][0]["Maximum"] < 60_000
+    # Milliseconds: a machine that only passes may take less than one.
+    assert 0 <= counted["ExecutionTime"][0]["Maximum"] < 60_000
