@@ -15,6 +15,13 @@ ROOT: Final = Path(__file__).parents[1]
 # Where the cluster of the same folder says how it is called.
 CLUSTER_FILE: Final = "cluster/ready.json"
 NODE_MODULES: Final = ROOT / "node_modules"
+# What the images' program calls, and the modules and libraries of its jobs, of which some load the latter late.
+_ENTRY: Final = "ml.cli:main"
+_PRELOADED: Final = (
+    *(f"ml.jobs.{job}" for job in ("etl", "feed", "encode", "train", "evaluate", "monitor")),
+    "great_expectations",
+    "cloud.features",
+)
 
 
 @contextmanager
@@ -44,7 +51,10 @@ def emulated(
         "--node-modules": NODE_MODULES,
     }
     command = [sys.executable, "-m", "rehearsal.emulator", *(str(part) for pair in options.items() for part in pair)]
-    environment = {**inherited(), "PYTHONPATH": str(ROOT)}
+    if program is None:
+        command += ["--entry", _ENTRY, "--preload", *_PRELOADED]
+    # The program sets the latter for itself; but a fork has the libraries that read it already.
+    environment = {**inherited(), "PYTHONPATH": str(ROOT), "OMP_WAIT_POLICY": "PASSIVE"}
     ready = place / "ready.json"
     with running(command, log=folder / "aws.log", environment=environment, ready=ready):
         said = json.loads(ready.read_text(encoding="utf-8"))

@@ -32,6 +32,8 @@ def main() -> None:
         program=arguments.program.absolute(),
         image_environment=dict(arguments.image_variable),
         cluster=arguments.cluster.resolve(),
+        entry=arguments.entry,
+        preloaded=tuple(arguments.preload),
     )
 
     _become(environment(settings, node_modules=arguments.node_modules))
@@ -111,6 +113,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--region", default="ap-southeast-1")
     parser.add_argument("--image-registry", default="rehearsal.local", help="its images are --program")
     parser.add_argument("--program", type=Path, default=Path(sys.executable).with_name("mlops"))
+    parser.add_argument("--entry", default="", metavar="MODULE:FUNCTION", help="what --program calls: jobs are forks")
+    parser.add_argument("--preload", nargs="*", default=[], metavar="MODULE", help="what is loaded before jobs fork")
     parser.add_argument(
         "--image-variable",
         action="append",

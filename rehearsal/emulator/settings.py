@@ -13,7 +13,8 @@ class Settings:
     is ``program`` run with the container's arguments, with ``image_environment`` as the image's own variables, in which
     ``{root}`` stands for the folder that is ``/opt/ml`` in a container. ``cluster`` is the file in which the cluster's
     process says where it listens and by which authority it is known (``url``, ``authority``: PEM text); it may come
-    later.
+    later. Where ``entry`` (``module:function``) says what ``program`` calls, jobs are forks of a process that has
+    loaded the modules ``preloaded``.
     """
 
     folder: Path
@@ -25,3 +26,5 @@ class Settings:
     program: Path
     cluster: Path
     image_environment: Mapping[str, str] = field(default_factory=dict)
+    entry: str = ""
+    preloaded: tuple[str, ...] = ()

@@ -1,10 +1,12 @@
 """SageMaker: the registry, jobs that really run, and the feature store, decided on by the emulator's IAM."""
 
+import threading
 from typing import Any, Final
 
 from rehearsal.emulator.front import Front
 from rehearsal.emulator.sagemaker.state import Caller, State
 from rehearsal.emulator.settings import Settings
+from rehearsal.forked import preload
 
 SERVICE: Final = "sagemaker"
 _RUNTIME: Final = "sagemaker-featurestore-runtime"
@@ -22,6 +24,8 @@ def install(settings: Settings) -> None:
     from rehearsal.emulator.sagemaker.training import run_training
 
     state = State(account=settings.account, region=settings.region, folder=settings.folder, front=Front(settings))
+    if settings.entry:
+        threading.Thread(target=preload, args=(settings.preloaded,), name="preload", daemon=True).start()
     state.runner = Runner(state, settings, {"Processing": run_processing, "Training": run_training})
 
     async def handle(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> Any:

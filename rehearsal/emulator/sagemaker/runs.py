@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from rehearsal.emulator.roles import Credentials
 from rehearsal.emulator.sagemaker.container import REASON, Container, ImageError
@@ -18,6 +18,7 @@ from rehearsal.emulator.sagemaker.journal import JobLog, note
 from rehearsal.emulator.sagemaker.state import Item, State, now
 from rehearsal.emulator.sagemaker.transfer import Mirror, TransferError
 from rehearsal.emulator.settings import Settings
+from rehearsal.forked import Forked
 from rehearsal.processes import start
 
 LOG: Final = logging.getLogger("sagemaker")
@@ -27,6 +28,18 @@ _SYNC_SECONDS: Final = 1.0
 _GRACE_SECONDS: Final = 30.0
 # A machine of its own each has a job in AWS; here as many run at a time as there are processors.
 _AT_ONCE: Final = os.cpu_count() or 2
+
+
+class Program(Protocol):
+    """What runs: a `subprocess.Popen`, or what is like one. Its process group has its number."""
+
+    pid: int
+
+    def poll(self) -> int | None:
+        """Return the exit code, or the signal's number below zero; None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return the exit code when it has ended; TimeoutExpired where it has not in time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +76,7 @@ class Run:
     settings: Settings
     stop: threading.Event
     started: float | None = None
-    process: subprocess.Popen[bytes] | None = None
+    process: Program | None = None
     command: Sequence[str] = ()
 
     def __post_init__(self) -> None:
@@ -137,7 +150,7 @@ class Run:
         self.command = work.command
         try:
             # By the thread that waits for it: the program ends when that thread does.
-            self.process = start(work.command, log=self.log_file, environment=work.variables, cwd=self.folder)
+            self.process = self._begin(work)
         except OSError as error:
             raise ImageError(f"ClientError: {work.command[0]}: {error.strerror}") from error
         self.note()
@@ -150,7 +163,13 @@ class Run:
         self.log.send(ended=True)
         return End(self.process.wait(), why)
 
-    def _wait(self, process: subprocess.Popen[bytes], work: Work) -> str:
+    def _begin(self, work: Work) -> Program:
+        settings, place = self.settings, {"log": self.log_file, "environment": work.variables, "cwd": self.folder}
+        if settings.entry and work.command[0] == str(settings.program):
+            return Forked(settings.entry, work.command, **place)
+        return start(work.command, **place)
+
+    def _wait(self, process: Program, work: Work) -> str:
         until, synced = time.monotonic() + work.seconds, time.monotonic()
         while process.poll() is None:
             if self.stop.is_set():
@@ -209,7 +228,7 @@ class Runner:
                 Container.remove(run.folder)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: Program) -> None:
     """End a program and all that it started: ours is the only group they are in."""
     if process.poll() is None:
         with suppress(ProcessLookupError):

@@ -1,0 +1,92 @@
+"""Programs that begin as forks of a process with their libraries loaded."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from rehearsal.forked import Forked
+
+PROGRAMS = "tests.rehearsal.forked_programs"
+ROOT = Path(__file__).parents[2]
+
+
+def fork(name: str, folder: Path, *arguments: str) -> Forked:
+    """Begin one of the programs in ``folder``."""
+    return Forked(
+        f"{PROGRAMS}:{name}",
+        [name, *arguments],
+        log=folder / "log.txt",
+        environment={"GIVEN": "variable"},
+        cwd=folder,
+    )
+
+
+def runs(pid: int) -> bool:
+    """Say whether there is such a process that is not over."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def gone(pid: int) -> bool:
+    """Wait until a process is over."""
+    until = time.monotonic() + 20
+    while runs(pid) and time.monotonic() < until:
+        time.sleep(0.02)
+    return not runs(pid)
+
+
+def test_a_program_has_its_own_arguments_variables_folder_output_and_exit_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INHERITED", "nothing of this")
+    assert fork("tell", tmp_path, "7", "more").wait(30) == 7
+    assert (tmp_path / "log.txt").read_text() == f"['7', 'more'] variable None {tmp_path.name}\ncomplaint\n"
+
+
+def test_many_that_begin_and_end_at_once_each_have_their_exit_code(tmp_path: Path) -> None:
+    def code_of(number: int) -> int:
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        return fork("tell", folder, str(number)).wait(60)
+
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(code_of, range(24))) == list(range(24))
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_one_that_is_killed_with_its_group_ends_by_that_signal_and_so_does_what_it_began(
+    tmp_path: Path, how: signal.Signals
+) -> None:
+    program = fork("sleep", tmp_path)
+    with pytest.raises(subprocess.TimeoutExpired):
+        program.wait(0.05)
+    until = time.monotonic() + 30
+    while not (tmp_path / "child").exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    assert program.poll() is None
+    os.killpg(program.pid, how)
+    assert program.wait(30) == -how
+    assert gone(int((tmp_path / "child").read_text()))
+
+
+def test_all_end_with_the_process_that_began_them_however_that_ends(tmp_path: Path) -> None:
+    began = (
+        "import sys, time; from pathlib import Path; from tests.rehearsal.test_forked import fork;"
+        " print(fork('sleep', Path(sys.argv[1])).pid, flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", began, str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as process:
+        assert process.stdout is not None
+        pid = int(process.stdout.readline())
+        assert runs(pid)
+        process.kill()
+    assert gone(pid)
