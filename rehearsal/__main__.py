@@ -27,7 +27,7 @@ def rehearse(
         "out/rehearsal"
     ),
     act: Annotated[list[str] | None, typer.Option(help="Play this act, and what it begins with; else all.")] = None,
-    baskets: Annotated[int, typer.Option(help="Baskets in each invented week.", min=3_000)] = 3_500,
+    baskets: Annotated[int, typer.Option(help="Baskets in each invented week.", min=1_000)] = 1_000,
     speed: Annotated[float, typer.Option(help="By what waits and the periods of alarms are divided.", min=1.0)] = 12.0,
     patience: Annotated[float, typer.Option(help="By what the acts' limits of time are multiplied.", min=1.0)] = 1.0,
     watch: Annotated[bool, typer.Option(help="Serve the page while it grows, and say where.")] = False,

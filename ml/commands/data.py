@@ -23,6 +23,7 @@ def generate(
     seed: Annotated[int, typer.Option(help="Equal seeds give equal bytes.")] = 7,
     first_week: Annotated[int, typer.Option(help="The first SHOP_WEEK, YYYYWW.")] = 200607,
     compress: Annotated[bool, typer.Option(help="Write .csv.gz.")] = False,
+    products: Annotated[int, typer.Option(help="Size of the catalogue.")] = 4_997,
     labels: Annotated[bool, typer.Option(help="With the label column; without it the files are for scoring.")] = True,
 ) -> None:
     """Invent weekly files with the shape and the difficulty of the real ones.
@@ -43,5 +44,6 @@ def generate(
         first_week=first_week,
         compress=compress,
         label=labels,
+        products=products,
     )
     say(f"  {len(files)} files in {output}")

@@ -9,7 +9,6 @@ from ml.data.market import (
     KINDS,
     LABELS,
     LEANINGS,
-    LEVEL_SIZES,
     NO_CUSTOMER_LEANING,
     PRICE_SEGMENTS,
     UNCLASSED_LEANING,
@@ -90,7 +89,7 @@ def _draw_leanings(random: Generator, market: Market, customer: Ints) -> Ints:
 
 def _draw_lines(random: Generator, market: Market, store: Ints, leaning: Ints) -> tuple[Ints, Ints]:
     """Return each line's basket and product; a basket has a product once at most."""
-    baskets, products = len(store), LEVEL_SIZES[0]
+    baskets, products = len(store), market.products
     lines = np.ceil(random.lognormal(np.log(_LINES_MEDIAN), _LINES_SPREAD, baskets)).astype(np.int64)
     most = np.where(leaning == UNCLASSED_LEANING, 2, _LINES_MOST)  # errands, such as one newspaper
     basket = np.repeat(np.arange(baskets), np.minimum(lines, most))

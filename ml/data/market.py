@@ -15,8 +15,9 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Generator = np.random.Generator
 
-# Products and the four levels above them; each level's codes are nested in the next one's.
-LEVEL_SIZES = (4_997, 250, 90, 31, 9)
+# Products unless said otherwise, and the groups on the four levels above; each level's are nested in the next one's.
+PRODUCTS = 4_997
+GROUPS = (250, 90, 31, 9)
 ZIPF_EXPONENT = 0.7
 MEDIAN_PRICE_PENNIES, PRICE_SPREAD = 110, 0.75
 KINDS = ("Fresh", "Grocery", "Nonfood")  # what a top-level group sells
@@ -78,13 +79,18 @@ class Market:
     customer_stage: Ints  # index into LIFE_STAGES, -1 where unknown
     customer_store: Ints
 
+    @property
+    def products(self) -> int:
+        """How many products its catalogue has."""
+        return len(self.product_class)
+
 
 @lru_cache(maxsize=2)
-def market_of(seed: int) -> Market:
-    """Return the market of ``seed``, always the same one."""
+def market_of(seed: int, products: int = PRODUCTS) -> Market:
+    """Return the market of ``seed`` with a catalogue of so many products, always the same one."""
     random = np.random.default_rng([seed, 0])
-    parents = _nested_groups(random)
-    popularity = _popularity(random)
+    parents = _nested_groups(random, products)
+    popularity = _popularity(random, products)
     product_class = _product_classes(random, popularity)
     weights = LEANINGS[:, product_class] * popularity
     store_format = random.choice(len(STORE_FORMATS), STORES, p=[share for _, share, _ in STORE_FORMATS])
@@ -96,7 +102,7 @@ def market_of(seed: int) -> Market:
         product_class=product_class,
         product_kind=random.permutation([0, 0, 0, 1, 1, 1, 1, 2, 2])[parents[-1]],
         price_pennies=np.maximum(
-            5, (MEDIAN_PRICE_PENNIES * random.lognormal(0, PRICE_SPREAD, LEVEL_SIZES[0])).astype(np.int64)
+            5, (MEDIAN_PRICE_PENNIES * random.lognormal(0, PRICE_SPREAD, products)).astype(np.int64)
         ),
         cumulative_popularity=np.cumsum(weights, axis=1) / weights.sum(axis=1, keepdims=True),
         store_format=store_format,
@@ -131,11 +137,11 @@ def draw(random: Generator, cumulative: Floats, size: int) -> Ints:
     return np.minimum(drawn, len(cumulative) - 1)  # a running sum may end a rounding error below 1
 
 
-def _nested_groups(random: Generator) -> tuple[Ints, ...]:
+def _nested_groups(random: Generator, products: int) -> tuple[Ints, ...]:
     """Give every product a group on each level: none is empty, and a group lies in one parent only."""
     levels: list[Ints] = []
-    of_product = np.arange(LEVEL_SIZES[0])
-    for children, groups in pairwise(LEVEL_SIZES):
+    of_product = np.arange(products)
+    for children, groups in pairwise((products, *GROUPS)):
         chances = random.dirichlet(np.full(groups, 2.0))
         extra = random.choice(groups, children - groups, p=chances)
         parent = random.permutation(np.concatenate([np.arange(groups), extra]))
@@ -144,8 +150,8 @@ def _nested_groups(random: Generator) -> tuple[Ints, ...]:
     return tuple(levels)
 
 
-def _popularity(random: Generator) -> Floats:
-    weights = np.arange(1, LEVEL_SIZES[0] + 1, dtype=np.float64) ** -ZIPF_EXPONENT
+def _popularity(random: Generator, products: int) -> Floats:
+    weights = np.arange(1, products + 1, dtype=np.float64) ** -ZIPF_EXPONENT
     return random.permutation(weights / weights.sum())
 
 
@@ -156,8 +162,8 @@ def _product_classes(random: Generator, popularity: Floats) -> Ints:
     shares would differ much from seed to seed. So the best of many draws is kept.
     """
     shares = np.array(CLASS_SHARES)
-    counts = np.round(shares * LEVEL_SIZES[0]).astype(np.int64)
-    counts[MM] += LEVEL_SIZES[0] - counts.sum()
+    counts = np.round(shares * len(popularity)).astype(np.int64)
+    counts[MM] += len(popularity) - counts.sum()
     ordered = np.repeat(np.arange(len(LABELS)), counts)
     draws = (random.permutation(ordered) for _ in range(200))
     return min(draws, key=lambda drawn: float(np.abs(np.bincount(drawn, popularity) - shares).sum()))

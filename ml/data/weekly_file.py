@@ -16,7 +16,6 @@ from ml.data.invented_week import Week
 from ml.data.market import (
     KINDS,
     LABELS,
-    LEVEL_SIZES,
     LIFE_STAGES,
     PRICE_SEGMENTS,
     STORE_FORMATS,
@@ -95,7 +94,7 @@ def _moment_texts(drawn: Week) -> tuple[pa.Array, Ints]:
 
 
 def _product_texts(market: Market) -> pa.Array:
-    codes = [_codes("PRD09", np.arange(LEVEL_SIZES[0]), 5)]
+    codes = [_codes("PRD09", np.arange(market.products), 5)]
     prefixes = ("CL", "DEP", "G", "D")
     codes += [_codes(prefix, group, 5) for prefix, group in zip(prefixes, market.parents, strict=True)]
     return _join(*codes)

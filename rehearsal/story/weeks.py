@@ -18,6 +18,8 @@ Row = dict[str, str]
 _LABELS: Final = ("LA", "MM", "UM")
 _LABEL: Final = "BASKET_PRICE_SENSITIVITY"
 _FILE: Final = re.compile(r"\d{6}\.csv(\.gz)?$")
+# So few that each is bought often enough for its class to be learnt from three small weeks.
+_PRODUCTS: Final = 600
 # So many weeks take part in the story.
 NEEDED: Final = 7
 
@@ -31,8 +33,10 @@ class Weeks:
 
     @classmethod
     def invented(cls, folder: Path, *, baskets: int, seed: int) -> "Weeks":
-        """Invent weeks of ``baskets`` each; equal seeds give equal files."""
-        files = generate_weeks(weeks=NEEDED, baskets_per_week=baskets, seed=seed, output=folder / "weeks")
+        """Invent weeks of ``baskets`` each, of a shop with few products; equal seeds give equal files."""
+        files = generate_weeks(
+            weeks=NEEDED, baskets_per_week=baskets, seed=seed, output=folder / "weeks", products=_PRODUCTS
+        )
         return cls(tuple(sorted(files)), folder / "altered")
 
     @classmethod

@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ml.data.generate import generate_weeks
-from ml.data.market import LABELS, LEVEL_SIZES, MM, market_of
+from ml.data.market import GROUPS, LABELS, MM, PRODUCTS, market_of
 from ml.errors import SettingsError
 from ml.use_case import load_use_case
 
@@ -174,9 +174,11 @@ def test_label_shares_come_out_as_in_the_real_data_for_any_seed(tmp_path: Path, 
         assert found[label] / 8_000 == pytest.approx(share, abs=0.025), label
 
 
-def test_levels_are_strictly_nested_and_of_the_given_sizes() -> None:
-    parents = (np.arange(LEVEL_SIZES[0]), *market_of(SEED).parents)
-    assert [len(np.unique(level)) for level in parents] == [4_997, 250, 90, 31, 9]
+@pytest.mark.parametrize("products", [PRODUCTS, GROUPS[0], 600])
+def test_levels_are_strictly_nested_and_of_the_given_sizes(products: int) -> None:
+    market = market_of(SEED, products)
+    parents = (np.arange(market.products), *market.parents)
+    assert [len(np.unique(level)) for level in parents] == [products, 250, 90, 31, 9]
     for child, parent in pairwise(parents):
         pairs = np.unique(np.stack([child, parent]), axis=1)
         assert pairs.shape[1] == len(np.unique(child))  # a group lies in one parent only
