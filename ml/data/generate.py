@@ -50,7 +50,14 @@ def generate_weeks(
         SettingsError: an argument is out of range, or ``output`` is a file.
 
     """
-    _check(weeks=weeks, baskets_per_week=baskets_per_week, seed=seed, first_week=first_week, header=header, products=products)
+    _check(
+        weeks=weeks,
+        baskets_per_week=baskets_per_week,
+        seed=seed,
+        first_week=first_week,
+        header=header,
+        products=products,
+    )
     if output.exists() and not output.is_dir():
         raise SettingsError(f"output: {output} is a file; name a folder for the weekly files")
     market = market_of(seed, products)

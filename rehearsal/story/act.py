@@ -1,5 +1,6 @@
 """What an act is, and the list of what happened that the page is made from."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -23,7 +24,8 @@ class UnmetExpectationError(RehearsalError):
 class Act:
     """A part of the story: ``play`` does it and raises UnmetExpectationError where what must come does not.
 
-    ``after`` is what has to have been played before: acts that make what this one begins with.
+    ``after`` is what has to have been played before: acts that make what this one begins with. ``meanwhile`` may be
+    played while this one goes on, where they come next: acts that change nothing this one looks at.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Act:
     expects: str
     play: Callable[["Stage"], None]
     after: tuple[str, ...] = ()
+    meanwhile: tuple[str, ...] = ()
 
 
 @dataclass(kw_only=True)
@@ -54,6 +57,7 @@ class Programme:
 
     def __init__(self, folder: Path, acts: tuple[Act, ...]) -> None:
         self._file = folder / STORY
+        self._lock = threading.Lock()
         self._played = {
             act.name: Played(name=act.name, title=act.title, does=act.does, expects=act.expects) for act in acts
         }
@@ -84,7 +88,8 @@ class Programme:
         return tuple(each.name for each in self._played.values() if each.status == "failed")
 
     def _save(self) -> None:
-        write_json(self._file, [asdict(each) for each in self._played.values()])
+        with self._lock:
+            write_json(self._file, [asdict(each) for each in self._played.values()])
 
 
 def _now() -> str:

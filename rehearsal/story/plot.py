@@ -1,7 +1,9 @@
 """The whole story in order, and how it is played."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -66,24 +68,38 @@ def _in_order() -> tuple[Act, ...]:
     return (*ACTS[:-1], *EXTRA, ACTS[-1])
 
 
-def perform(stage: Stage, acts: Iterable[Act], programme: Programme) -> None:
-    """Play ``acts``; one that fails ends the story."""
-    for act in acts:
-        say(f"▸ {act.title}")
-        programme.begin(act)
-        began = time.monotonic()
+def perform(stage: Stage, acts: Sequence[Act], programme: Programme) -> None:
+    """Play ``acts``; one that fails ends the story, and one beside it is played to its end before."""
+    waiting = deque(acts)
+    while waiting:
+        act, beside = waiting.popleft(), list[Act]()
+        while waiting and waiting[0].name in act.meanwhile:
+            beside.append(waiting.popleft())
+        if not beside:
+            _play(stage, act, programme)
+            continue
+        with ThreadPoolExecutor(1) as executor:
+            going_on = executor.submit(_play, stage, act, programme, f"{act.name}: ")
+            for each in beside:
+                _play(stage, each, programme, f"{each.name}: ")
+            going_on.result()
 
-        def noted(words: str, act: Act = act) -> None:
-            say(f"  {words}")
-            programme.note(act, words)
 
-        try:
-            # What was told before is no part of this act.
-            list(stage.messages())
-            act.play(stage.noting(noted))
-        except (RehearsalError, ClientError, BotoCoreError, OSError) as error:
-            programme.end(act, problem=f"{type(error).__name__}: {error}")
-            say(f"  failed after {time.monotonic() - began:.0f} s: {error}")
-            raise
-        programme.end(act, problem=None)
-        say(f"  done in {time.monotonic() - began:.0f} s")
+def _play(stage: Stage, act: Act, programme: Programme, by: str = "") -> None:
+    """Play an act; what it says begins with ``by``."""
+    say(f"▸ {act.title}")
+    programme.begin(act)
+    began = time.monotonic()
+
+    def noted(words: str) -> None:
+        say(f"  {by}{words}")
+        programme.note(act, words)
+
+    try:
+        act.play(stage.during(act.name, noted))
+    except (RehearsalError, ClientError, BotoCoreError, OSError) as error:
+        programme.end(act, problem=f"{type(error).__name__}: {error}")
+        say(f"  {by}failed after {time.monotonic() - began:.0f} s: {error}")
+        raise
+    programme.end(act, problem=None)
+    say(f"  {by}done in {time.monotonic() - began:.0f} s")

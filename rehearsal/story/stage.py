@@ -39,14 +39,15 @@ USE_CASE: Final = "price_sensitivity"
 _POLL_SECONDS: Final = 0.25
 _T = TypeVar("_T")
 _RUNNING: Final = "RUNNING"
+_BY_HAND: Final = "by hand"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
     """The world in which the acts play, and what they do and look at in it.
 
-    ``service`` is the load balancer's address, ``destroy`` removes all stacks, ``loaded`` and ``noted`` are
-    told what became of requests and what was seen.
+    ``act`` is what is played; ``service`` is the load balancer's address, ``destroy`` removes all stacks, ``loaded``
+    and ``noted`` are told what became of requests and what was seen.
     All limits of time are multiplied by ``patience``: for machines that have more to do.
     """
 
@@ -56,6 +57,7 @@ class Stage:
     weeks: Weeks
     destroy: Callable[[], None]
     loaded: Callable[[Load], None]
+    act: str = "rehearsal"
     noted: Callable[[str], None] = say
     patience: float = 1.0
     clients: dict[str, Any] = field(default_factory=dict)
@@ -84,9 +86,11 @@ class Stage:
             raise UnmetExpectationError(f"{self.champion} serves and has no package")
         return str(found["ModelPackageArn"])
 
-    def noting(self, noted: Callable[[str], None]) -> "Stage":
-        """Return this stage with another listener."""
-        return replace(self, noted=noted)
+    def during(self, act: str, noted: Callable[[str], None]) -> "Stage":
+        """Return this stage for an act: what people are told from now on, and with a listener of its own."""
+        stage = replace(self, act=act, noted=noted)
+        _ = stage.inbox
+        return stage
 
     def client(self, service: str) -> Any:
         """Return the administrator's client of a service."""
@@ -258,7 +262,7 @@ class Stage:
         place = f"{ARTIFACTS}/{MODELS}/{version}"
         answer = self.client("sagemaker").create_model_package(
             ModelPackageGroupName=self.model_group,
-            ModelPackageDescription=f"{version} by hand: {why}",
+            ModelPackageDescription=f"{version} {_BY_HAND}: {why}",
             ModelApprovalStatus=str(status),
             InferenceSpecification={
                 "Containers": [
@@ -271,6 +275,11 @@ class Stage:
         )
         self.noted(f"{version} is registered by hand as {status}: {why}")
         return str(answer["ModelPackageArn"])
+
+    @staticmethod
+    def is_by_hand(package: Mapping[str, Any]) -> bool:
+        """Say whether a package was made by ``register``."""
+        return f" {_BY_HAND}: " in package.get("ModelPackageDescription", "")
 
     # ---- alarms
 
@@ -298,9 +307,9 @@ class Stage:
 
     @cached_property
     def inbox(self) -> str:
-        """A queue that gets what people are told: its address."""
+        """A queue that gets what people are told during the act: its address."""
         sqs, sns = self.client("sqs"), self.client("sns")
-        queue: str = sqs.create_queue(QueueName="rehearsal-inbox")["QueueUrl"]
+        queue: str = sqs.create_queue(QueueName=f"inbox-{self.act}")["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         topics = [each["TopicArn"] for page in sns.get_paginator("list_topics").paginate() for each in page["Topics"]]
         alerts = next(each for each in topics if each.endswith(f":{self.settings.name('alerts')}"))

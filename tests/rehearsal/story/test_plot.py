@@ -1,6 +1,7 @@
 """Which acts are played, and what is kept of them."""
 
 import json
+import threading
 from pathlib import Path
 from typing import cast
 
@@ -36,17 +37,58 @@ def test_each_act_comes_after_what_it_begins_with() -> None:
 
 
 class _Silent:
-    """A stage on which nobody is told anything; acts of these tests use nothing else of it."""
+    """A stage; acts of these tests use nothing of it."""
 
-    def noting(self, _: object) -> "_Silent":
+    def during(self, _act: str, _noted: object) -> "_Silent":
         return self
 
-    def messages(self) -> list[dict[str, str]]:
-        return []
+
+def _act(name: str, play: object, *, meanwhile: tuple[str, ...] = ()) -> Act:
+    return Act(name=name, title=name, does="x", expects="y", play=play, meanwhile=meanwhile)  # type: ignore[arg-type]
 
 
-def _act(name: str, play: object) -> Act:
-    return Act(name=name, title=name, does="x", expects="y", play=play)  # type: ignore[arg-type]
+def test_acts_that_may_be_played_meanwhile_are_and_the_next_one_waits_for_all(tmp_path: Path) -> None:
+    going_on, over = threading.Event(), threading.Event()
+    said: list[str] = []
+
+    def long(_: Stage) -> None:
+        going_on.set()
+        assert over.wait(10)
+        said.append("long")
+
+    def short(_: Stage) -> None:
+        assert going_on.wait(10)
+        said.append("short")
+        over.set()
+
+    acts = (
+        _act("long", long, meanwhile=("short",)),
+        _act("short", short),
+        _act("next", lambda _: said.append("next")),
+    )
+    perform(cast("Stage", _Silent()), acts, Programme(tmp_path, acts))
+    assert said == ["short", "long", "next"]
+
+
+@pytest.mark.parametrize("which", ["long", "short"])
+def test_where_one_of_two_fails_the_other_is_played_to_its_end(tmp_path: Path, which: str) -> None:
+    def fail(_: Stage) -> None:
+        raise UnmetExpectationError("expected: rain")
+
+    def play(name: str) -> object:
+        return fail if name == which else lambda _: None
+
+    acts = (
+        _act("long", play("long"), meanwhile=("short",)),
+        _act("short", play("short")),
+        _act("next", lambda _: None),
+    )
+    with pytest.raises(UnmetExpectationError):
+        perform(cast("Stage", _Silent()), acts, Programme(tmp_path, acts))
+    kept = {each["name"]: each["status"] for each in json.loads((tmp_path / STORY).read_text())}
+    assert kept.pop(which) == "failed"
+    assert kept.pop("next") == "waiting"
+    assert list(kept.values()) == ["passed"]
 
 
 def test_what_fails_ends_the_story_and_is_kept(tmp_path: Path) -> None:
