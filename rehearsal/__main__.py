@@ -17,7 +17,7 @@ from rehearsal.processes import RehearsalError
 from rehearsal.run import Rehearsal
 from rehearsal.story.plot import chosen
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()

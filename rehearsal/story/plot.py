@@ -6,11 +6,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from ml.errors import SettingsError
 from ml.progress import say
-from rehearsal.processes import RehearsalError
 from rehearsal.story.act import Act, Programme
 from rehearsal.story.alarms import ERRORS, LATENCY, QUALITY
 from rehearsal.story.arrivals import BAD_FILE, BETTER_DATA, FIRST_DATA, WEAK_CANDIDATE
@@ -97,7 +94,7 @@ def _play(stage: Stage, act: Act, programme: Programme, by: str = "") -> None:
 
     try:
         act.play(stage.during(act.name, noted))
-    except (RehearsalError, ClientError, BotoCoreError, OSError) as error:
+    except Exception as error:
         programme.end(act, problem=f"{type(error).__name__}: {error}")
         say(f"  {by}failed after {time.monotonic() - began:.0f} s: {error}")
         raise

@@ -43,7 +43,8 @@ def failing(bundle: Path, target: Path, *, from_hour: int) -> str:
         _add_to_output(model, [helper.make_node("GatherND", ["table", "hour"], ["nothing"])], constants)
         onnx.save(model, folder / MODEL)
         sample = read_json(folder / PARITY)
-        kept = [number for number, row in enumerate(sample["vectors"]) if row[hour] < from_hour]
+        hours = [row[hour] for row in sample["vectors"]]
+        kept = [number for number, each in enumerate(hours) if each is not None and each < from_hour]
         write_json(folder / PARITY, {name: [rows[number] for number in kept] for name, rows in sample.items()})
 
     return _derived(bundle, target, change)
