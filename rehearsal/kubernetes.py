@@ -6,10 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from rehearsal.aws import CLUSTER_FILE, ROOT
 from rehearsal.processes import running
 from rehearsal.world import REGISTRY, World, inherited
+
+# What the service does by itself, and how often it can at most.
+_METRICS_SECONDS: Final = 10.0
+_LEAST_SECONDS: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,8 @@ def clustered(
         "--image-registry": REGISTRY,
         "--program": program or Path(sys.executable).with_name("mlops"),
         "--speed": world.speed,
+        # What the alarms look at goes out as often in one of their periods as it does in AWS.
+        "--variable": f"MLOPS_METRICS_SECONDS={max(_LEAST_SECONDS, _METRICS_SECONDS / world.speed):g}",
         **({"--kubeconfig": kubeconfig, "--label": label} if kubeconfig else {}),
     }
     command = [sys.executable, "-m", "rehearsal.cluster", *(str(part) for pair in options.items() for part in pair)]

@@ -58,6 +58,10 @@ def serve(
         float,
         typer.Option(help="How often API keys are read again.", envvar="MLOPS_API_KEY_SECONDS", min=1.0),
     ] = 60.0,
+    metrics_seconds: Annotated[
+        float,
+        typer.Option(help="How often metrics are written.", envvar="MLOPS_METRICS_SECONDS", min=0.1),
+    ] = 10.0,
 ) -> None:
     """Answer baskets over HTTP: POST /predict; docs on /docs.
 
@@ -102,7 +106,8 @@ def serve(
     if models is None:
         _log("model: none yet; ready when started with one")
 
-    service = Service(slot, settings=ServiceSettings(api_keys=keys), observations=observations, capture=kept)
+    settings = ServiceSettings(api_keys=keys, metrics_seconds=metrics_seconds)
+    service = Service(slot, settings=settings, observations=observations, capture=kept)
     if source is not None:
         refresh = KeyRefresh(
             service.keys, source, name=name, seconds=key_seconds, log=_log, failed=observations.keys_unread

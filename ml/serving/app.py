@@ -25,7 +25,6 @@ from ml.serving.settings import ServiceSettings
 from ml.serving.slot import ModelSlot
 from ml.version import code_version
 
-_FLUSH_SECONDS = 10.0
 # What answers without a key: health, and what is the same in every installation: the page's files and the contract.
 _OPEN = frozenset({"/health", "/healthz", "/ready", "/ping", "/v2/health/live", "/v2/health/ready"})
 _OPEN |= {"/", "/docs", "/openapi.json"}
@@ -46,6 +45,7 @@ class Service:
         self.slot = slot
         self._observations = observations
         self.keys = Keys(settings.api_keys)
+        self._metrics_seconds = settings.metrics_seconds
         # What runs beside the requests until the service ends; then each is cancelled and waited for, the last first:
         # what capture drops at the end is still counted, and what is counted still written.
         self.background: list[Callable[[], Coroutine[Any, Any, None]]] = [self._flush_regularly, give_back]
@@ -142,7 +142,7 @@ class Service:
     async def _flush_regularly(self) -> None:
         try:
             while True:
-                await asyncio.sleep(_FLUSH_SECONDS)
+                await asyncio.sleep(self._metrics_seconds)
                 self._observations.flush()
         finally:
             self._observations.flush()

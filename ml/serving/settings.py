@@ -19,5 +19,6 @@ class ServiceSettings(Frozen):
     most_large: int = Field(default=16, ge=1)
     most_waiting_bytes: int = Field(default=32_000_000, ge=1_000)
     body_seconds: Annotated[float, Field(gt=0)] = 10.0
+    metrics_seconds: Annotated[float, Field(gt=0)] = 10.0
     # Two may be valid at once, so that a key is changed without an outage; none: no key is asked for.
     api_keys: tuple[Annotated[str, Field(min_length=SHORTEST_KEY)], ...] = Field(default=(), max_length=MOST_KEYS)

@@ -25,8 +25,10 @@ def _settings() -> Settings:
     parser.add_argument("--speed", type=float, default=12.0, help="by what waits for a load balancer are divided")
     parser.add_argument("--kubeconfig", type=Path, help="the way to a real API server, to be a node of")
     parser.add_argument("--label", dest="labels", action="append", default=[], help="NAME=VALUE of that node")
+    parser.add_argument("--variable", dest="variables", action="append", default=[], help="NAME=VALUE of containers")
     given = vars(parser.parse_args())
-    return Settings(**{**given, "labels": dict(each.split("=", 1) for each in given["labels"])})
+    pairs = {name: dict(each.split("=", 1) for each in given[name]) for name in ("labels", "variables")}
+    return Settings(**{**given, **pairs})
 
 
 def main() -> int:

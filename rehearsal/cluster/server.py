@@ -47,7 +47,7 @@ async def run(settings: Settings) -> None:
         network,
         plane,
         credentials=identity.variables,
-        variables=world.place,
+        variables={**world.place, **settings.variables},
         names={AGENT_NAME: network.host},
     )
     metrics = MetricsAgent(identity.client("logs", *_AGENT_ACCOUNT), stream=NODE)

@@ -15,6 +15,8 @@ class Settings:
     ``minReadySeconds``) and the patience with a rollout take a ``speed``-th of their time; probes and back-offs take
     all of it.
 
+    Every container's process has ``variables``, besides its own.
+
     With a ``kubeconfig`` the API server and the controllers are that cluster's, with times of their own; this one is a
     node of it with ``labels``.
     """
@@ -26,4 +28,5 @@ class Settings:
     program: Path
     speed: float
     kubeconfig: Path | None = None
+    variables: dict[str, str] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)

@@ -35,6 +35,17 @@ def test_a_bundle_is_served_and_what_was_predicted_is_kept(champion: Path, tmp_p
     assert json.loads(out.splitlines()[-1])["Requests"] == 1
 
 
+def test_metrics_are_written_as_often_as_is_asked(champion: Path) -> None:
+    with serving("--model", champion, "--metrics-seconds", "0.1") as (port, process):
+        for _ in range(2):
+            ask(port, "POST", "/predict", BODY)
+            time.sleep(1.5)
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=30)
+
+    assert [json.loads(line)["Requests"] for line in out.splitlines() if line.startswith("{")] == [1, 1]
+
+
 def test_without_a_bundle_it_lives_and_is_not_ready() -> None:
     with serving() as (port, _):
         assert ask(port, "GET", "/healthz")[0] == 200
