@@ -121,7 +121,7 @@ class PodWorker:
         self._ending: asyncio.Task[Any] | None = None
         self._conditions: dict[str, Object] = {}
         self._begun = now()
-        self._killed = False
+        self._killed = self._over = False
 
     async def run(self, place: Place, images: Images) -> None:
         """Run its containers until the last one has ended for good."""
@@ -150,6 +150,7 @@ class PodWorker:
             await self._ending
             await self._pods.remove(self._pod)
         else:
+            self._over = True
             await self._pods.put_status(self._pod, self._status(place.address))
 
     def end(self, grace: float) -> None:
@@ -167,6 +168,9 @@ class PodWorker:
         # Nothing to end yet: then nothing is begun.
         self._killed = self._killed or not self._runners
         await asyncio.gather(*(each.end(grace) for each in self._runners))
+        if self._over:
+            # It ended by itself, and was kept to be looked at.
+            await self._pods.remove(self._pod)
 
     async def _tell(self, address: str) -> None:
         while True:

@@ -153,6 +153,19 @@ def test_a_pod_whose_image_is_not_there_says_so(cluster: Running) -> None:
     eventually(lambda: cluster.api().call("GET", f"{PODS}/lone").status == 404)
 
 
+def test_a_pod_that_has_ended_is_kept_with_its_log_until_it_is_told_to_go(cluster: Running) -> None:
+    api, one = cluster.api(), {"name": "one", "image": "rehearsal.local/x:1", "command": ["sh", "-c", "echo did it"]}
+    spec = {"restartPolicy": "Never", "containers": [one]}
+    assert api.call("POST", PODS, {"metadata": {"name": "once", "namespace": "shop"}, "spec": spec}).status == 201
+    eventually(lambda: api.get(f"{PODS}/once")["status"]["phase"] == "Succeeded")
+    said = cluster.log_of(api.get(f"{PODS}/once"))
+
+    api.call("DELETE", f"{PODS}/once")
+
+    eventually(lambda: api.call("GET", f"{PODS}/once").status == 404)
+    assert said == "did it\n"
+
+
 def asked(pod: Object) -> Object:
     with urllib.request.urlopen(f"http://{pod['status']['podIP']}:8080/") as response:
         found: Object = json.loads(response.read())
