@@ -94,7 +94,9 @@ class Stage:
 
     def client(self, service: str) -> Any:
         """Return the administrator's client of a service."""
-        return self.clients.setdefault(service, self.world.client(service))
+        if service not in self.clients:
+            self.clients[service] = self.world.client(service)
+        return self.clients[service]
 
     def pages(self, service: str, operation: str) -> Iterator[dict[str, Any]]:
         """Yield the pages of a listing."""
