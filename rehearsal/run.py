@@ -12,6 +12,7 @@ from config.settings import load_environment
 from ml.progress import say
 from rehearsal.aws import emulated
 from rehearsal.collect import Collector
+from rehearsal.collect.files import types_in_words
 from rehearsal.deployment import Deployment
 from rehearsal.journal import Journal
 from rehearsal.kubernetes import clustered
@@ -79,6 +80,7 @@ class Rehearsal:
             bootstrap.result()
         with clustered(world, settings.name("eks")) as cluster:
             _timed(journal, "deployment of all stacks", deployment.deploy)
+            say(f"  {types_in_words(self.folder / 'aws')}")
             with _told(journal, "manifests"):
                 apply_manifests(world, cluster, ENVIRONMENT)
 

@@ -79,6 +79,19 @@ def types(folder: Path) -> tuple[ResourceType, ...]:
     return tuple(_types(_json(folder / FIDELITY, {}).get("types", {})))
 
 
+def types_in_words(folder: Path) -> str:
+    """Return how many of the resource types are emulated, which are only accepted, and which refused."""
+    found: dict[str, list[str]] = {"emulated": [], "accepted": [], "refused": []}
+    for each in types(folder):
+        found[each.status].append(each.type)
+    count = sum(len(names) for names in found.values())
+    said = [f"{len(found['emulated'])} of {count} emulated"]
+    for how, words in (("accepted", "accepted only"), ("refused", "refused")):
+        names = ", ".join(found[how])
+        said.append(f"{len(found[how])} {words}{f' ({names})' if names else ''}")
+    return f"resource types: {', '.join(said)}"
+
+
 def _types(found: dict[str, dict[str, Any]]) -> Iterator[ResourceType]:
     for name, each in sorted(found.items()):
         yield ResourceType(

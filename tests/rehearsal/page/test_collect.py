@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rehearsal.collect import Collector
+from rehearsal.collect.files import types_in_words
 from rehearsal.journal import Journal
 from rehearsal.page.document import Document, Load, Outcome
 from rehearsal.world import World
@@ -145,3 +146,12 @@ def test_the_journal_is_what_the_page_shows_of_the_run(world: World, tmp_path: P
     assert found.run.versions["ministack"]
     assert [(each.step, each.detail) for each in found.timings][:1] == [("synth", "7 stacks")]
     assert [(each.requests, each.failures) for each in found.load] == [(5, 1)]
+
+
+def test_which_resource_types_are_not_emulated_is_said_in_a_line(tmp_path: Path) -> None:
+    kinds = {"AWS::A::B": "emulated", "AWS::C::D": "accepted", "AWS::E::F": "accepted"}
+    content = {"types": {name: {"how": how, "resources": 1} for name, how in kinds.items()}}
+    (tmp_path / "fidelity.json").write_text(json.dumps(content))
+
+    words = "resource types: 1 of 3 emulated, 2 accepted only (AWS::C::D, AWS::E::F), 0 refused"
+    assert types_in_words(tmp_path) == words
