@@ -4,6 +4,8 @@ import json
 import os
 import signal
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +21,8 @@ _HOUR: Final = 3600
 _HOLD_SECONDS: Final = 2.0
 _DOWN_SECONDS: Final = 6.0
 _KILLED_FUNCTION: Final = "resolve-run"
+# What a training does after its program has ended.
+_AFTER_TRAINING: Final = {"Interrupted", "Uploading", "Completed", "Failed", "Stopped"}
 # What a function whose process was killed ends with.
 _KILLED: Final = "Runtime.ExitError"
 
@@ -76,8 +80,7 @@ def _kill_a_training(stage: Stage, *, since: datetime) -> tuple[str, dict[str, d
     def look() -> tuple[str, dict[str, datetime]] | None:
         for job in running(stage.world.folder / "aws" / "jobs.jsonl", kind="Training", since=since):
             kept = _kept(stage, job["name"])
-            if kept:
-                os.killpg(job["pid"], signal.SIGKILL)
+            if kept and killed(stage, job):
                 return job["name"], kept
         failed = [each for each in stage.executions(TRAINING, since=since) if each["status"] == "FAILED"]
         if failed:
@@ -87,6 +90,15 @@ def _kill_a_training(stage: Stage, *, since: datetime) -> tuple[str, dict[str, d
     name, kept = stage.until("a training has kept something", look, seconds=300)
     stage.noted(f"the program of {name} is killed; {len(kept)} results were kept by then")
     return name, kept
+
+
+def killed(stage: Stage, job: Mapping[str, Any]) -> bool:
+    """Kill the program of a training; return whether that came before its own end."""
+    with suppress(ProcessLookupError):
+        os.killpg(job["pid"], signal.SIGKILL)
+    return "Interrupted" in stage.until(
+        f"{job['name']} goes on", lambda: [each for each in _went(stage, job["name"]) if each in _AFTER_TRAINING]
+    )
 
 
 def running(journal: Path, *, kind: str, since: datetime) -> list[dict[str, Any]]:
@@ -111,13 +123,18 @@ def _kept(stage: Stage, job: str) -> dict[str, datetime]:
 
 
 def _went_on(stage: Stage, name: str, kept: dict[str, datetime]) -> None:
-    described = stage.client("sagemaker").describe_training_job(TrainingJobName=name)
-    went = [each["Status"] for each in described["SecondaryStatusTransitions"]]
+    went = _went(stage, name)
     stage.expect("Interrupted" in went and went[-1] == "Completed", f"{name} was {', '.join(went)}")
     now = _kept(stage, name)
     stage.expect(
         kept.items() <= now.items(), f"what it had kept was not computed again: {len(kept)} of {len(now)} results"
     )
+
+
+def _went(stage: Stage, name: str) -> list[str]:
+    """Return what a training went through so far."""
+    described = stage.client("sagemaker").describe_training_job(TrainingJobName=name)
+    return [str(each["Status"]) for each in described["SecondaryStatusTransitions"]]
 
 
 def _was_killed(stage: Stage, *, since: datetime) -> None:
