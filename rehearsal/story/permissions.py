@@ -9,17 +9,18 @@ from typing import Final
 from config.names import ARTIFACTS, AUDIT, CAPTURED, MONITORING, RELEASE
 from rehearsal.story.act import Act, UnmetExpectationError
 from rehearsal.story.denials import candidates, denied, judged, kinds_of, policy_actions
+from rehearsal.story.emptying import emptiers
 from rehearsal.story.pods import pods
 from rehearsal.story.stage import Stage, basket_with_id
 from rehearsal.story.starters import rules, schedules
-from rehearsal.story.uses import Use, feature_groups, functions, jobs, machines
+from rehearsal.story.uses import Use, feature_groups, functions, jobs, machines, stacks
 
 _EVER: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _BASKETS: Final = 50
 # Why a role of an AWS service is not tried, if nothing that the story does is done by it.
 _NOT_HERE: Final = {
-    "lambda.amazonaws.com": "its function is CloudFormation's, called while stacks are made and go",
-    "pods.eks.amazonaws.com": "nothing runs here that has its service account",
+    "lambda.amazonaws.com": "its function installs Helm charts, which are only accepted here",
+    "pods.eks.amazonaws.com": "nothing runs here that has its service account: no add-on, no chart",
     "ec2.amazonaws.com": "machines are not emulated: nothing runs as them",
     "eks.amazonaws.com": "the control plane here calls nothing of AWS",
     "vpc-flow-logs.amazonaws.com": "there is no network whose traffic could be written down",
@@ -30,7 +31,9 @@ def _permissions(stage: Stage) -> None:
     champion = str(stage.champion)
     _look_at_the_models(stage)
     roles = list(_roles(stage))
-    made = chain(*(each(stage) for each in (functions, machines, jobs, feature_groups, rules, schedules, pods)))
+    made = chain(
+        *(each(stage) for each in (functions, machines, jobs, feature_groups, rules, schedules, pods, emptiers))
+    )
     uses = {use.role: use for use in made}
     troubles = []
     for role in roles:
@@ -44,8 +47,11 @@ def _permissions(stage: Stage) -> None:
         if role not in uses:
             stage.noted(f"{role}: not tried: {_why_not(stage, role)}")
     _failure_path(stage)
+    tried = len(set(roles) & set(uses))
     stage.expect(
-        not troubles, f"of {len(roles)} roles {len(set(roles) & set(uses))} were tried; each said what it lacks"
+        not troubles,
+        f"{len(roles)} roles: {tried} tried without one permission each, {tried} refused and said which;"
+        f" {len(roles) - tried} only listed, with the reason",
     )
     stage.expect(stage.champion == champion, f"{champion} goes on serving")
     stage.answers(champion)
@@ -67,14 +73,9 @@ def _look_at_the_models(stage: Stage) -> None:
 
 def _roles(stage: Stage) -> Iterator[str]:
     """Yield the names of all roles of the environment's stacks."""
-    cloudformation, prefix = stage.client("cloudformation"), stage.settings.name("")
-    for page in stage.pages("cloudformation", "list_stacks"):
-        for stack in page["StackSummaries"]:
-            if stack["StackName"].startswith(prefix) and stack["StackStatus"] != "DELETE_COMPLETE":
-                resources = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack["StackName"])
-                for each in chain.from_iterable(page["StackResourceSummaries"] for page in resources):
-                    if each["ResourceType"] == "AWS::IAM::Role":
-                        yield str(each["PhysicalResourceId"])
+    for each in chain.from_iterable(stacks(stage)):
+        if each["ResourceType"] == "AWS::IAM::Role":
+            yield str(each["PhysicalResourceId"])
 
 
 def _try(stage: Stage, use: Use) -> None:
@@ -85,7 +86,9 @@ def _try(stage: Stage, use: Use) -> None:
         said = use.again()
         if said is not None:
             raise UnmetExpectationError(f"with all permissions it failed: {said}")
-    for action in candidates(stage.decisions(use.role, since=since)["allowed"], policy_actions(iam, use.role)):
+    for action in use.needs or candidates(
+        stage.decisions(use.role, since=since)["allowed"], policy_actions(iam, use.role)
+    ):
         began = datetime.now(UTC)
         with denied(iam, use.role, action):
             said = use.again()

@@ -20,18 +20,30 @@ class Use:
     """What a role, by its name, is for.
 
     ``again`` does it once more and returns None, or how it failed. One that is ``repeatable`` changes nothing when it
-    is done as it is; others are only done without a permission.
+    is done as it is; others are only done without a permission. ``needs`` are the actions to try where what it did
+    before does not say it.
     """
 
     role: str
     what: str
     again: Callable[[], str | None]
     repeatable: bool = False
+    needs: tuple[str, ...] = ()
 
 
 def role_name(arn: str) -> str:
     """Return a role's name."""
     return arn.rsplit("/", 1)[-1]
+
+
+def stacks(stage: Stage) -> Iterator[list[dict[str, Any]]]:
+    """Yield the resources of each of the environment's stacks."""
+    cloudformation, prefix = stage.client("cloudformation"), stage.settings.name("")
+    for page in stage.pages("cloudformation", "list_stacks"):
+        for stack in page["StackSummaries"]:
+            if stack["StackName"].startswith(prefix) and stack["StackStatus"] != "DELETE_COMPLETE":
+                resources = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack["StackName"])
+                yield [each for page in resources for each in page["StackResourceSummaries"]]
 
 
 # ---- functions
