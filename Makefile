@@ -83,8 +83,10 @@ images: ## build mlops-jobs and mlops-api with docker, podman or buildah (images
 	REVISION=$(REVISION) images/build.sh jobs api
 
 .PHONY: rehearse
-rehearse: cli ## the whole platform on this machine, with its story and its page; DATA=folder, ACT="names", WATCH=1
-	$(BIN)/python -m rehearsal $(if $(DATA),--data "$(DATA)") $(ACT:%=--act %) $(if $(WATCH),--watch)
+# Not KUBECONFIG: who has exported that for kubectl has not asked for a rehearsal in that cluster.
+rehearse: cli ## the whole platform here, its story and page; DATA=folder, ACT="names", WATCH=1, CONTROL_PLANE=kubeconfig
+	$(BIN)/python -m rehearsal $(if $(DATA),--data "$(DATA)") $(ACT:%=--act %) $(if $(WATCH),--watch) \
+	  $(if $(CONTROL_PLANE),--kubeconfig "$(CONTROL_PLANE)")
 
 # ---- checks ----------------------------------------------------------------------------------------
 .PHONY: lint

@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ml.errors import SettingsError
 from ml.progress import say
+from rehearsal.kubernetes import check_vacant
 from rehearsal.processes import RehearsalError
 from rehearsal.run import Rehearsal
 from rehearsal.story.plot import chosen
@@ -30,6 +31,10 @@ def rehearse(
     baskets: Annotated[int, typer.Option(help="Baskets in each invented week.", min=1_000)] = 1_000,
     speed: Annotated[float, typer.Option(help="By what waits and the periods of alarms are divided.", min=1.0)] = 12.0,
     patience: Annotated[float, typer.Option(help="By what the acts' limits of time are multiplied.", min=1.0)] = 1.0,
+    kubeconfig: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Way to a real control plane without nodes, to be taken."),
+    ] = None,
     watch: Annotated[bool, typer.Option(help="Serve the page while it grows, and say where.")] = False,
 ) -> None:
     """Rehearse the whole platform: no account, no Docker, no cost.
@@ -43,12 +48,23 @@ def rehearse(
         python -m rehearsal --act quality-drop
 
         python -m rehearsal --act permissions --act faults
+
+        python -m rehearsal --kubeconfig control-plane/kubeconfig
     """
+    if kubeconfig:
+        check_vacant(kubeconfig)
     folder = _own_folder(output)
     say(f"▸ a rehearsal in {folder}")
     began = time.monotonic()
     page = Rehearsal(
-        folder=folder, acts=chosen(act or []), data=data, baskets=baskets, speed=speed, watched=watch, patience=patience
+        folder=folder,
+        acts=chosen(act or []),
+        data=data,
+        baskets=baskets,
+        speed=speed,
+        watched=watch,
+        patience=patience,
+        kubeconfig=kubeconfig,
     ).play()
     say(f"▸ all of it in {time.monotonic() - began:.0f} s: {page}")
 

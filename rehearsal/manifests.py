@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import io
+import json
 import shutil
 import subprocess
 import tarfile
@@ -11,8 +12,10 @@ from typing import Any, Final
 
 import yaml
 
+from ml.progress import say
 from rehearsal.aws import ROOT
 from rehearsal.kubernetes import RunningCluster
+from rehearsal.older import older, shortened
 from rehearsal.processes import RehearsalError
 from rehearsal.world import REGISTRY, World
 
@@ -35,7 +38,21 @@ def apply_manifests(
     overlay = own_overlay(world, environment, image=image)
     # The API server here keeps fields that it does not know; that the manifests have none is for their own tests.
     options = (f"--kubeconfig={cluster.kubeconfig}", "--server-side", "--validate=false")
-    return kubectl(world.folder, "apply", *options, "-k", str(overlay))
+    what = ("-f", str(_for_real(world, cluster, overlay))) if cluster.is_real else ("-k", str(overlay))
+    return kubectl(world.folder, "apply", *options, *what)
+
+
+def _for_real(world: World, cluster: RunningCluster, overlay: Path) -> Path:
+    """Write what ``overlay`` makes as the real control plane is to have it; return the file."""
+    said = kubectl(world.folder, "version", f"--kubeconfig={cluster.kubeconfig}", "-o", "json")
+    version = json.loads(said)["serverVersion"]
+    say(f"  the control plane is Kubernetes {version['gitVersion']}")
+    built = yaml.safe_load_all(kubectl(world.folder, "kustomize", str(overlay)))
+    minor = int(version["minor"].rstrip("+"))
+    file = overlay.with_suffix(".yaml")
+    with file.open("w", encoding="utf-8") as writing:
+        yaml.safe_dump_all((older(shortened(each, speed=world.speed), minor=minor) for each in built), writing)
+    return file
 
 
 def own_overlay(world: World, environment: str, *, image: str) -> Path:

@@ -64,20 +64,25 @@ def wait_for(file: Path, process: subprocess.Popen[Any], *, log: Path, seconds: 
     until = time.monotonic() + seconds
     while not file.exists():
         if process.poll() is not None or time.monotonic() > until:
-            last = log.read_text(errors="replace")[-_LAST_LINES:] if log.exists() else ""
-            raise RehearsalError(f"{log.stem}: not ready; its log {log} ends with:\n{last}")
+            raise RehearsalError(last_words(log, "not ready"))
         time.sleep(0.02)
+
+
+def last_words(log: Path, problem: str) -> str:
+    """Return the message about a process that has a ``problem``: the end of its log is in it."""
+    last = log.read_text(errors="replace")[-_LAST_LINES:] if log.exists() else ""
+    return f"{log.stem}: {problem}; its log {log} ends with:\n{last}"
 
 
 @contextmanager
 def running(
-    command: Sequence[str], *, log: Path, environment: Mapping[str, str], ready: Path
+    command: Sequence[str], *, log: Path, environment: Mapping[str, str], ready: Path, seconds: float = 10.0
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run ``command`` inside the block, from when it has written ``ready`` on."""
+    """Run ``command`` inside the block, from when it has written ``ready`` on; it has ``seconds`` for its end."""
     ready.unlink(missing_ok=True)
     process = start(command, log=log, environment=environment)
     try:
         wait_for(ready, process, log=log)
         yield process
     finally:
-        stop(process)
+        stop(process, seconds=seconds)

@@ -33,7 +33,8 @@ _SEED: Final = 7
 class Rehearsal:
     """What is played, with which files, where, and how fast waiting goes.
 
-    ``data`` is a folder of weekly files; without one ``baskets`` are invented for each week.
+    ``data`` is a folder of weekly files; without one ``baskets`` are invented for each week. With a ``kubeconfig`` the
+    cluster is that real one, which must be nobody's.
     """
 
     folder: Path
@@ -43,6 +44,7 @@ class Rehearsal:
     speed: float
     watched: bool
     patience: float
+    kubeconfig: Path | None = None
 
     def play(self) -> Path:
         """Play it; return the page, which is written also where an act fails.
@@ -78,7 +80,7 @@ class Rehearsal:
             weeks = given or Weeks.invented(self.folder, baskets=self.baskets, seed=_SEED)
             _timed(journal, "synthesis", deployment.synthesize)
             bootstrap.result()
-        with clustered(world, settings.name("eks")) as cluster:
+        with clustered(world, settings.name("eks"), kubeconfig=self.kubeconfig) as cluster:
             _timed(journal, "deployment of all stacks", deployment.deploy)
             say(f"  {types_in_words(self.folder / 'aws')}")
             with _told(journal, "manifests"):

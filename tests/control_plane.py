@@ -2,7 +2,6 @@
 
 import base64
 import contextlib
-import copy
 import json
 import os
 import ssl
@@ -104,14 +103,19 @@ class ControlPlane:
         return Api(self.url, tls, {"Authorization": f"Bearer k8s-aws-v1.{token}"})
 
 
+def program() -> Path:
+    """Return the program that runs one; skip the test where it is absent."""
+    home = Path(os.environ.get("MLOPS_CONTROL_PLANE", REPOSITORY.parent / "shared" / "control-plane"))
+    found = home / "control_plane.py"
+    if not found.is_file():
+        pytest.skip(f"no control plane: {found} is not here, and MLOPS_CONTROL_PLANE names no other")
+    return found
+
+
 @contextlib.contextmanager
 def running(folder: Path) -> Iterator[ControlPlane]:
-    """Run a control plane with its files in ``folder``; skip the test where its program is absent."""
-    home = Path(os.environ.get("MLOPS_CONTROL_PLANE", REPOSITORY.parent / "shared" / "control-plane"))
-    program = home / "control_plane.py"
-    if not program.is_file():
-        pytest.skip(f"no control plane: {program} is not here, and MLOPS_CONTROL_PLANE names no other")
-    command = [sys.executable, str(program)]
+    """Run a control plane with its files in ``folder``, and with two nodes that say that all pods run."""
+    command = [sys.executable, str(program())]
     started = subprocess.run([*command, "up", str(folder)], check=False, capture_output=True, text=True)
     try:
         assert started.returncode == 0, started.stderr
@@ -120,36 +124,36 @@ def running(folder: Path) -> Iterator[ControlPlane]:
         subprocess.run([*command, "down", str(folder)], check=True)
 
 
+# Nodes that run pods are somebody else's: these would say of theirs what is not so.
+_WITHOUT_NODES = """
+import sys
+import control_plane
+answered = control_plane.Nodes.call
+waits_for = "/api/v1/nodes/node-2"
+control_plane.Nodes.run = lambda self: None
+control_plane.Nodes.call = lambda self, method, path, *more: (
+    (200, {}) if path == waits_for else answered(self, method, path, *more)
+)
+control_plane.serve(sys.argv[1])
+"""
+
+
+@contextlib.contextmanager
+def without_nodes(folder: Path) -> Iterator[ControlPlane]:
+    """Run a control plane with its files in ``folder``, and no node."""
+    command = [sys.executable, "-c", _WITHOUT_NODES, str(folder)]
+    with subprocess.Popen(command, cwd=program().parent) as process:
+        try:
+            eventually((folder / "ready").exists, seconds=180)
+            yield ControlPlane(folder, (folder / "ready").read_text())
+        finally:
+            process.terminate()
+
+
 def path_of(thing: Object) -> str:
     """Return the path of an object."""
     metadata = thing["metadata"]
     return f"{_PATHS[thing['kind']].format(metadata.get('namespace'))}/{metadata['name']}"
-
-
-def for_1_20(thing: Object) -> Object:
-    """Return ``thing`` as Kubernetes 1.20 knows it: older versions of three kinds, without what came later."""
-    older = copy.deepcopy(thing)
-    spec = older.get("spec", {})
-    match thing["kind"]:
-        case "HorizontalPodAutoscaler":
-            older["apiVersion"] = "autoscaling/v2beta2"
-        case "PodDisruptionBudget":
-            older["apiVersion"] = "policy/v1beta1"
-            del spec["unhealthyPodEvictionPolicy"]
-        case "CronJob":
-            older["apiVersion"] = "batch/v1beta1"
-            del spec["timeZone"]
-            del spec["jobTemplate"]["spec"]["podFailurePolicy"]
-            # Known to 1.20 behind a feature gate: accepted, and not kept.
-            del spec["jobTemplate"]["spec"]["ttlSecondsAfterFinished"]
-        case "Deployment":
-            pod = spec["template"]["spec"]
-            for constraint in pod["topologySpreadConstraints"]:
-                del constraint["matchLabelKeys"]
-            for container in pod["containers"]:
-                seconds = container["lifecycle"]["preStop"]["sleep"]["seconds"]
-                container["lifecycle"]["preStop"] = {"exec": {"command": ["sleep", str(seconds)]}}
-    return older
 
 
 def eventually(what: Callable[[], Any], *, seconds: float = 60) -> Any:

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from rehearsal.cluster.server import run
-from rehearsal.cluster.settings import Settings
+from rehearsal.cluster.settings import Settings, Taken
 from rehearsal.processes import RehearsalError
 
 
@@ -23,12 +23,19 @@ def _settings() -> Settings:
     parser.add_argument("--image-registry", required=True, help="the registry whose images are the program")
     parser.add_argument("--program", type=Path, required=True, help="what such an image runs")
     parser.add_argument("--speed", type=float, default=12.0, help="by what waits for a load balancer are divided")
-    parser.add_argument("--kubeconfig", type=Path, help="the way to a real API server, to be a node of")
+    parser.add_argument("--kubeconfig", type=Path, help="the way to a real API server, to be the only node of")
+    parser.add_argument("--namespace", help="what is made there and gone afterwards, with all that is in it")
     parser.add_argument("--label", dest="labels", action="append", default=[], help="NAME=VALUE of that node")
     parser.add_argument("--variable", dest="variables", action="append", default=[], help="NAME=VALUE of containers")
     given = vars(parser.parse_args())
-    pairs = {name: dict(each.split("=", 1) for each in given[name]) for name in ("labels", "variables")}
-    return Settings(**{**given, **pairs})
+    kubeconfig, namespace = (given.pop(name) for name in ("kubeconfig", "namespace"))
+    labels, variables = (dict(each.split("=", 1) for each in given.pop(name)) for name in ("labels", "variables"))
+    if kubeconfig is None:
+        return Settings(**given, variables=variables)
+    if not namespace:
+        parser.error("--kubeconfig needs a --namespace")
+    taken = Taken(kubeconfig=kubeconfig, namespace=namespace, labels=labels)
+    return Settings(**given, variables=variables, taken=taken)
 
 
 def main() -> int:

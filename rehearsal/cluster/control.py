@@ -23,11 +23,12 @@ async def control(store: Store, *, speed: float) -> None:
     changed = store.watch()
     while True:
         changed.clear()
+        # First: in a namespace that ends, nothing new can be made.
+        store.collect()
         reconcile_autoscalers(store)
         reconcile_deployments(store, speed=speed)
         reconcile_replica_sets(store, speed=speed)
         _schedule(store)
-        store.collect()
         # Not wait_for: in Python 3.11 it may forget that the task was cancelled.
         with suppress(TimeoutError):
             async with asyncio.timeout(_TICK_SECONDS):

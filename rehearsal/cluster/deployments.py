@@ -20,20 +20,23 @@ _LEAST_PATIENCE = 30.0
 
 
 def reconcile_deployments(store: Store, *, speed: float) -> None:
-    """Take each Deployment a step further, and say how far it is.
-
-    The patience with a rollout (``progressDeadlineSeconds``) takes a ``speed``-th of its time, though not less than
-    half a minute: a process starts no faster for being rehearsed.
-    """
+    """Take each Deployment a step further, and say how far it is."""
     for deployment in store.list(_DEPLOYMENT, where=lambda each: not is_ending(each)):
         _Rollout(store, deployment, speed).step()
+
+
+def patience(seconds: float, *, speed: float) -> float:
+    """Return the patience with a rollout (``progressDeadlineSeconds``): a ``speed``-th of its ``seconds``.
+
+    It is not less than half a minute: a process starts no faster for being rehearsed.
+    """
+    return min(seconds, max(_LEAST_PATIENCE, seconds / speed))
 
 
 class _Rollout:
     def __init__(self, store: Store, deployment: Object, speed: float) -> None:
         self._store = store
-        deadline = deployment["spec"]["progressDeadlineSeconds"]
-        self._deadline = min(deadline, max(_LEAST_PATIENCE, deadline / speed))
+        self._deadline = patience(deployment["spec"]["progressDeadlineSeconds"], speed=speed)
         self._deployment = deployment
         self._spec = deployment["spec"]
         uid, namespace = deployment["metadata"]["uid"], deployment["metadata"]["namespace"]

@@ -16,6 +16,7 @@ from typing import Any, Final
 from xml.etree import ElementTree
 
 import urllib3
+from starlette.datastructures import Headers
 
 from rehearsal.cluster.access import ADMINISTRATORS, User
 from rehearsal.cluster.errors import ApiError
@@ -40,7 +41,7 @@ class Identity:
         self._proof = proof
         self._known: dict[str, tuple[float, User]] = {}
 
-    async def of(self, headers: Mapping[str, str]) -> User:
+    async def of(self, headers: Headers) -> User:
         """Return who sent ``headers``.
 
         Raises:
@@ -56,8 +57,7 @@ class Identity:
             return user
         if not user.is_administrator:
             raise ApiError(403, f'users "{other}" is forbidden: User "{user.name}" cannot impersonate')
-        group = headers.get("impersonate-group")
-        return User(other, (group,) if group else ())
+        return User(other, tuple(headers.getlist("impersonate-group")))
 
     async def _bearer(self, token: str) -> User | None:
         if hmac.compare_digest(token.encode(), self._admin_token.encode()):

@@ -4,22 +4,24 @@ import base64
 import secrets
 import socket
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
 import uvicorn
-import yaml
 from starlette.types import ASGIApp
 
+from rehearsal.cluster import lease
 from rehearsal.cluster.api import ApiServer
 from rehearsal.cluster.certificates import Certificates, make_certificates
 from rehearsal.cluster.control import NODE, LocalPods, control
+from rehearsal.cluster.front import Front
 from rehearsal.cluster.identity import Identity, Proof
 from rehearsal.cluster.kinds import Object, kind
 from rehearsal.cluster.kubelet import Pods
-from rehearsal.cluster.remote import Picture, Remote, RemotePods, be_node
+from rehearsal.cluster.remote import Picture, Remote, RemotePods
 from rehearsal.cluster.routes import Objects
+from rehearsal.cluster.settings import Taken
 from rehearsal.cluster.store import Store
 
 Work = Coroutine[Any, Any, None]
@@ -37,6 +39,9 @@ class Plane(Protocol):
     def objects(self) -> Objects:
         """What the load balancer looks at."""
 
+    def held(self) -> AbstractAsyncContextManager[None]:
+        """Have it inside the block."""
+
     def work(self, logs: Logs) -> list[Work]:
         """Return what has to run for it; ``logs`` returns what a pod has written, by namespace and name."""
 
@@ -44,28 +49,21 @@ class Plane(Protocol):
         """Return an administrator's way to it, as kubectl takes it."""
 
     def way(self) -> dict[str, str]:
-        """Return its ``url``, its ``authority`` (PEM text) and an administrator's ``token``, if one has one."""
+        """Return its ``url``, its ``authority`` (PEM text) and an administrator's ``token``."""
 
 
-class OwnPlane:
-    """The API server and the controllers of this package, on a socket. ``proof`` says who sends a token."""
+class Door:
+    """Where a control plane is reached: a socket with TLS, and who is behind a token as ``proof`` says."""
 
-    def __init__(self, listening: socket.socket, folder: Path, proof: Proof, *, speed: float) -> None:
-        self._listening, self._proof, self._speed = listening, proof, speed
+    def __init__(self, listening: socket.socket, folder: Path, proof: Proof) -> None:
+        self._listening = listening
         self._certificates = make_certificates(folder / "pki")
         self._token = secrets.token_urlsafe(32)
-        self._store = _new_store()
-        self.pods = LocalPods(self._store)
+        self.identity = Identity(self._token, proof)
 
-    @property
-    def objects(self) -> Objects:
-        """All there are."""
-        return self._store
-
-    def work(self, logs: Logs) -> list[Work]:
-        """Return the API server and the controllers."""
-        api = ApiServer(self._store, Identity(self._token, self._proof), logs)
-        return [serve(api, self._listening, self._certificates), control(self._store, speed=self._speed)]
+    def serve(self, app: ASGIApp) -> Work:
+        """Return what serves ``app``."""
+        return serve(app, self._listening, self._certificates)
 
     def kubeconfig(self) -> Object:
         """Return the administrator's, with its token."""
@@ -87,32 +85,53 @@ class OwnPlane:
         return {"url": f"https://{host}:{port}", "authority": self._certificates.authority, "token": self._token}
 
 
-class RealPlane:
-    """A real API server with real controllers; this process is a node of it, with ``labels``."""
+class OwnPlane:
+    """The API server and the controllers of this package."""
 
-    def __init__(self, kubeconfig: Path, labels: dict[str, str]) -> None:
-        self._kubeconfig, self._labels = kubeconfig, labels
-        self._remote = Remote(kubeconfig)
+    def __init__(self, door: Door, *, speed: float) -> None:
+        self._door, self._speed = door, speed
+        self._store = _new_store()
+        self.pods = LocalPods(self._store)
+        self.kubeconfig, self.way = door.kubeconfig, door.way
+
+    @property
+    def objects(self) -> Objects:
+        """All there are."""
+        return self._store
+
+    def held(self) -> AbstractAsyncContextManager[None]:
+        """Have it, as always."""
+        return nullcontext()
+
+    def work(self, logs: Logs) -> list[Work]:
+        """Return the API server and the controllers."""
+        api = ApiServer(self._store, self._door.identity, logs)
+        return [self._door.serve(api), control(self._store, speed=self._speed)]
+
+
+class RealPlane:
+    """A real API server with real controllers, behind a door of this process, which is its only node."""
+
+    def __init__(self, door: Door, taken: Taken) -> None:
+        self._door, self._taken = door, taken
+        self._remote = Remote(taken.kubeconfig)
         self._picture = Picture()
-        self.pods = RemotePods(self._remote, NODE)
+        self.pods = RemotePods(self._remote, lease.NODE, self._picture)
+        self.kubeconfig, self.way = door.kubeconfig, door.way
 
     @property
     def objects(self) -> Objects:
         """A picture of what there is."""
         return self._picture
 
-    def work(self, logs: Logs) -> list[Work]:  # noqa: ARG002  a real API server asks a kubelet by HTTPS
-        """Return what makes this process a node, and the load balancer know."""
-        return [be_node(self._remote, NODE, self._labels), self._picture.follow(self._remote)]
+    def held(self) -> AbstractAsyncContextManager[None]:
+        """Have it, and leave it as it was."""
+        return lease.lease(self._remote, self._taken.labels, self._taken.namespace)
 
-    def kubeconfig(self) -> Object:
-        """Return the one that it is known by."""
-        found: Object = yaml.safe_load(self._kubeconfig.read_text(encoding="utf-8"))
-        return found
-
-    def way(self) -> dict[str, str]:
-        """Return how it is reached."""
-        return {"url": self._remote.url, "authority": self._remote.authority, "token": self._remote.token}
+    def work(self, logs: Logs) -> list[Work]:
+        """Return the door, what makes this process a node, and what lets the load balancer know."""
+        front = Front(self._remote, self._door.identity, logs)
+        return [self._door.serve(front), lease.be_node(self._remote), self._picture.follow(self._remote)]
 
 
 def _new_store() -> Store:

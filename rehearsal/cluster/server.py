@@ -4,7 +4,7 @@ import asyncio
 import json
 import signal
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -17,7 +17,7 @@ from rehearsal.cluster.kinds import Object
 from rehearsal.cluster.kubelet import Credentials, Kubelet
 from rehearsal.cluster.metrics_agent import MetricsAgent
 from rehearsal.cluster.network import AGENT_PORT, Network
-from rehearsal.cluster.planes import OwnPlane, Plane, RealPlane, Work, serve
+from rehearsal.cluster.planes import Door, OwnPlane, Plane, RealPlane, Work, serve
 from rehearsal.cluster.pod_identity import PodIdentity
 from rehearsal.cluster.routes import targets
 from rehearsal.cluster.settings import READY, Settings
@@ -33,13 +33,9 @@ _AGENT_PORT: Final = 25888
 async def run(settings: Settings) -> None:
     """Run the cluster that is ``settings.name`` in AWS until the process is told to end."""
     world, network = World.load(settings.world), Network()
-    plane: Plane
-    if settings.kubeconfig is None:
-        listening = socket.create_server(("127.0.0.1", 0))
-        proof = EksProof(world, settings.name)
-        plane = OwnPlane(listening, settings.folder, proof, speed=settings.speed)
-    else:
-        plane = RealPlane(settings.kubeconfig, settings.labels)
+    door = Door(socket.create_server(("127.0.0.1", 0)), settings.folder, EksProof(world, settings.name))
+    taken = settings.taken
+    plane = OwnPlane(door, speed=settings.speed) if taken is None else RealPlane(door, taken)
     issuer = Issuer(plane.way()["url"])
     identity = PodIdentity(world, settings.name, issuer, f"{network.host}:{AGENT_PORT}")
     cluster = Cluster(
@@ -93,6 +89,10 @@ class Cluster:
 
         When it is ready ``ready.json`` says so, with ``more`` in it.
         """
+        async with self._plane.held():
+            await self._run(ending, others, more)
+
+    async def _run(self, ending: asyncio.Event, others: Sequence[Work], more: Mapping[str, str]) -> None:
         folder, plane = self._settings.folder, self._plane
         balancer = await LoadBalancer(partial(targets, plane.objects)).start()
         tasks = [

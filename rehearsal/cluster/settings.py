@@ -8,6 +8,15 @@ READY: Final = "ready.json"
 
 
 @dataclass(frozen=True, kw_only=True)
+class Taken:
+    """A real cluster to be the only node of, with ``labels``, and to have ``namespace`` in until the end."""
+
+    kubeconfig: Path
+    namespace: str
+    labels: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """Where the cluster writes, which EKS cluster it is, and what images are.
 
@@ -17,8 +26,7 @@ class Settings:
 
     Every container's process has ``variables``, besides its own.
 
-    With a ``kubeconfig`` the API server and the controllers are that cluster's, with times of their own; this one is a
-    node of it with ``labels``.
+    With ``taken`` the API server and the controllers are that cluster's, with times of their own.
     """
 
     folder: Path
@@ -27,6 +35,5 @@ class Settings:
     image_registry: str
     program: Path
     speed: float
-    kubeconfig: Path | None = None
     variables: dict[str, str] = field(default_factory=dict)
-    labels: dict[str, str] = field(default_factory=dict)
+    taken: Taken | None = None

@@ -25,9 +25,12 @@ from config.names import (
     NAMESPACE,
     WORKLOAD_LABEL,
 )
-from tests.control_plane import Answer, Api, ControlPlane, eventually, for_1_20, path_of, running
+from rehearsal.older import older
+from tests.control_plane import Answer, Api, ControlPlane, eventually, path_of, running
 from tests.manifests import OVERLAYS, Object, kubectl, only, overlay
 
+# Of the control plane: 1.20.
+MINOR = 20
 pytestmark = pytest.mark.control_plane
 
 HERE = f"namespaces/{NAMESPACE}"
@@ -82,7 +85,7 @@ def environment(request: pytest.FixtureRequest, control_plane: ControlPlane) -> 
 
 
 def applied_objects(name: str) -> list[Object]:
-    return [for_1_20(each) for each in overlay(name)]
+    return [older(each, minor=MINOR) for each in overlay(name)]
 
 
 def label_node(api: Api, node: str, workload: str, *, taint: bool = False) -> None:

@@ -19,9 +19,9 @@ from rehearsal.cluster.access import User
 from rehearsal.cluster.identity import Proof
 from rehearsal.cluster.kinds import Object
 from rehearsal.cluster.network import Network
-from rehearsal.cluster.planes import OwnPlane, Plane
+from rehearsal.cluster.planes import Door, OwnPlane, RealPlane
 from rehearsal.cluster.server import Cluster
-from rehearsal.cluster.settings import READY, Settings
+from rehearsal.cluster.settings import READY, Settings, Taken
 from tests.control_plane import Answer, Api, eventually
 
 _PROGRAM = Path(__file__).with_name("program.py")
@@ -109,11 +109,11 @@ def running(
     speed: float = 12.0,
     registry: str = "rehearsal.local",
     users: Users | None = None,
-    plane: Plane | None = None,
+    taken: Taken | None = None,
 ) -> Iterator[Running]:
     """Run a cluster where ``users`` says whose a token is: unless given, "deployer" is in the group of deployers.
 
-    With a ``plane`` it is a node of that one.
+    With ``taken`` it is a node of that one.
     """
     settings = Settings(
         folder=folder,
@@ -129,12 +129,11 @@ def running(
 
     async def run() -> None:
         loops.append(asyncio.get_running_loop())
-        listening = socket.create_server(("127.0.0.1", 0))
-        own = OwnPlane(listening, folder, _proof(users or _deployer), speed=speed)
+        door = Door(socket.create_server(("127.0.0.1", 0)), folder, _proof(users or _deployer))
         cluster = Cluster(
             settings,
             network,
-            plane or own,
+            OwnPlane(door, speed=speed) if taken is None else RealPlane(door, taken),
             credentials=_credentials,
             variables={"AWS": "here"},
             names={"metrics.monitoring": network.host},

@@ -1,36 +1,24 @@
 """As a node of a real control plane: its scheduler, its controllers, and our processes for pods."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from config.names import NAMESPACE
+from ml.errors import SettingsError
 from rehearsal.aws import emulated
 from rehearsal.cluster.kinds import Object, kind
-from rehearsal.cluster.planes import RealPlane
-from rehearsal.kubernetes import clustered
-from tests.control_plane import REPOSITORY, Api, ControlPlane, eventually
+from rehearsal.cluster.settings import Taken
+from rehearsal.kubernetes import check_vacant, clustered
+from rehearsal.manifests import kubectl
+from tests.control_plane import Api, ControlPlane, eventually, without_nodes
 from tests.integration.test_manifests_apply import is_ready
-from tests.rehearsal.cluster.clusters import HERE, Running, load, manifests, running
+from tests.rehearsal.cluster.clusters import DEPLOYMENT, HERE, PODS, Running, load, manifests, running
 
 pytestmark = pytest.mark.control_plane
-# Its own simulated nodes would say of our pods what is not so.
-_WITHOUT_NODES = """
-import sys
-import control_plane
-answered = control_plane.Nodes.call
-waits_for = "/api/v1/nodes/node-2"
-control_plane.Nodes.run = lambda self: None
-control_plane.Nodes.call = lambda self, method, path, *more: (
-    (200, {}) if path == waits_for else answered(self, method, path, *more)
-)
-control_plane.serve(sys.argv[1])
-"""
 
 
 @dataclass(frozen=True)
@@ -46,23 +34,18 @@ class Node(Running):
 @pytest.fixture(scope="module")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """A control plane without nodes."""
-    home = Path(os.environ.get("MLOPS_CONTROL_PLANE", REPOSITORY.parent / "shared" / "control-plane"))
-    if not (home / "control_plane.py").is_file():
-        pytest.skip(f"no control plane in {home}, and MLOPS_CONTROL_PLANE names no other")
-    folder = tmp_path_factory.mktemp("control-plane")
-    with subprocess.Popen([sys.executable, "-c", _WITHOUT_NODES, str(folder)], cwd=home) as process:
-        try:
-            eventually((folder / "ready").exists)
-            yield ControlPlane(folder, (folder / "ready").read_text())
-        finally:
-            process.terminate()
+    with without_nodes(tmp_path_factory.mktemp("control-plane")) as found:
+        yield found
+
+
+def taken(plane: ControlPlane) -> Taken:
+    return Taken(kubeconfig=plane.folder / "kubeconfig", namespace="shop", labels={"workload": "api"})
 
 
 @pytest.fixture(scope="module")
 def node(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """The shop's first version on this node."""
-    real = RealPlane(plane.folder / "kubeconfig", {"workload": "api"})
-    with running(tmp_path_factory.mktemp("node"), plane=real) as found:
+    with running(tmp_path_factory.mktemp("node"), taken=taken(plane)) as found:
         for each in manifests():
             answer = plane.admin().apply(of_1_20(each), manager="person")
             assert answer.status == 201, answer.body
@@ -84,19 +67,33 @@ def of_1_20(thing: Object) -> Object:
     return older
 
 
-def test_the_clusters_process_becomes_a_node_of_the_cluster_that_it_is_given(
+def test_the_clusters_process_takes_the_cluster_that_it_is_given_and_leaves_it_as_it_was(
     plane: ControlPlane, tmp_path: Path
 ) -> None:
-    kubeconfig = plane.folder / "kubeconfig"
-    with emulated(tmp_path) as world, clustered(world, "any", kubeconfig=kubeconfig, label="workload=api") as found:
-        assert found.url == plane.url
-        assert found.kubeconfig.exists()
+    kubeconfig, api = plane.folder / "kubeconfig", plane.admin()
+    before = listed(api)
+    with emulated(tmp_path) as world, clustered(world, "any", kubeconfig=kubeconfig) as found:
+        assert found.is_real
 
         def labels() -> Object:
-            nodes = plane.admin().get("api/v1/nodes")["items"]
-            return next((each["metadata"]["labels"] for each in nodes if is_ready(each)), {})
+            return next((each["metadata"]["labels"] for each in api.get("api/v1/nodes")["items"] if is_ready(each)), {})
 
         assert eventually(labels)["workload"] == "api"
+        with pytest.raises(SettingsError, match="is of another rehearsal"):
+            check_vacant(kubeconfig)
+        kubectl(tmp_path, f"--kubeconfig={found.kubeconfig}", "create", "namespace", NAMESPACE)
+        kubectl(tmp_path, f"--kubeconfig={found.kubeconfig}", "create", "deployment", "x", "--image=x", "-n", NAMESPACE)
+        eventually(lambda: [each for each in listed(api) if "/pods/x-" in each])
+
+    assert listed(api) == before
+    check_vacant(kubeconfig)
+
+
+def listed(api: Api) -> set[str]:
+    """Return all there are, but the events that the control plane notes of its own work."""
+    kinds = ("nodes", "namespaces", "pods", "serviceaccounts", "configmaps", "secrets")
+    things = [(kind, each["metadata"]) for kind in kinds for each in api.get(f"api/v1/{kind}")["items"]]
+    return {f"{each.get('namespace', '')}/{kind}/{each['name']}" for kind, each in things}
 
 
 def test_a_rolling_update_by_the_real_controller_loses_no_request(node: Node) -> None:
@@ -134,7 +131,29 @@ def test_a_crash_is_told_in_the_real_status(node: Node) -> None:
     node.done("two")
 
 
-def test_its_kubeconfig_is_the_real_ones(node: Node) -> None:
-    written = json.loads((node.folder / "kubeconfig").read_text())
+def test_the_door_asks_in_the_name_of_whom_a_token_proves(node: Node) -> None:
+    deployer = Running(node.folder, node.ready).api("deployer")
 
-    assert written["clusters"][0]["cluster"]["server"] == node.plane.url
+    assert deployer.call("GET", DEPLOYMENT).status == 200
+    refused = deployer.call("GET", "api/v1/nodes")
+    assert refused.status == 403
+    assert 'User "arn:role/deployer" cannot list resource "nodes"' in refused.body["message"]
+    assert Running(node.folder, node.ready).api("somebody").call("GET", DEPLOYMENT).status == 401
+
+
+def test_an_administrator_reads_logs_and_waits_for_an_end_at_the_door(node: Node) -> None:
+    pod = node.pods()[0]["metadata"]["name"]
+    way = f"--kubeconfig={node.folder / 'kubeconfig'}"
+
+    assert "version" in kubectl(node.folder, way, "logs", pod, "-n", "shop")
+    kubectl(node.folder, way, "delete", "pod", pod, "-n", "shop")
+
+    assert pod not in {each["metadata"]["name"] for each in node.api().get(PODS)["items"]}
+
+
+def test_what_it_writes_names_no_key_of_the_real_cluster(node: Node) -> None:
+    text = (node.folder / "kubeconfig").read_text()
+
+    assert json.loads(text)["clusters"][0]["cluster"]["server"] == node.ready["url"] != node.plane.url
+    assert "client-key-data" not in text
+    assert not list(node.plane.folder.glob("*.pem"))

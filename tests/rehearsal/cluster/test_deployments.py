@@ -1,9 +1,11 @@
 """Single steps of a rollout, on a store by itself."""
 
+import asyncio
 import copy
 
 import pytest
 
+from rehearsal.cluster.control import control
 from rehearsal.cluster.deployments import reconcile_deployments
 from rehearsal.cluster.kinds import Object, kind
 from rehearsal.cluster.replicasets import reconcile_autoscalers
@@ -111,3 +113,23 @@ def test_an_autoscaler_keeps_the_number_between_its_own(store: Store, present: i
     reconcile_autoscalers(store)
 
     assert store.get(DEPLOYMENT, "shop", "web")["spec"]["replicas"] == wanted
+
+
+def test_the_controllers_outlive_pods_that_go_before_their_namespace(store: Store) -> None:
+    pods = kind("Pod")
+
+    async def ended() -> None:
+        controlling = asyncio.create_task(control(store, speed=12.0))
+        while not store.list(pods):
+            await asyncio.sleep(0.01)
+        store.delete(kind("Namespace"), "", "shop")
+        for each in store.list(pods):
+            store.delete(pods, "shop", each["metadata"]["name"], grace=0)
+        while store.find(kind("Namespace"), "", "shop") and not controlling.done():
+            await asyncio.sleep(0.01)
+        assert not controlling.done(), controlling
+        controlling.cancel()
+
+    asyncio.run(ended())
+
+    assert store.list(SET) == []

@@ -33,8 +33,8 @@ def cluster(world: World) -> Iterator[Running]:
 
 
 def described(cluster: Running) -> RunningCluster:
-    given = {key: cluster.ready[key] for key in ("url", "authority", "token", "load_balancer")}
-    return RunningCluster(folder=cluster.folder, **given)
+    ready = cluster.ready
+    return RunningCluster(cluster.folder, ready["url"], ready["authority"], ready["token"], ready["load_balancer"])
 
 
 def test_every_object_is_there_and_a_second_time_changes_nothing(world: World, cluster: Running) -> None:
