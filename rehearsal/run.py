@@ -83,7 +83,7 @@ class Rehearsal:
         with clustered(world, settings.name("eks"), kubeconfig=self.kubeconfig) as cluster:
             _timed(journal, "deployment of all stacks", deployment.deploy)
             say(f"  {types_in_words(self.folder / 'aws')}")
-            with _told(journal, "manifests"):
+            with _told(journal, "manifests, on a real control plane" if cluster.is_real else "manifests"):
                 apply_manifests(world, cluster, ENVIRONMENT)
 
             def destroy() -> None:
