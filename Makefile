@@ -126,7 +126,7 @@ test-stacks: cli ## tests of the CDK app, what operates and rehearses it, and th
 	$(PYTEST) $(INFRASTRUCTURE)
 
 .PHONY: test-rehearsal
-test-rehearsal: cli ## the short form of the rehearsal's story, an interrupted one, and all stacks there and back (ten minutes)
+test-rehearsal: cli ## the rehearsal's short story, here and on a control plane, interrupted ones, all stacks there and back (20 minutes)
 	$(BIN)/pytest -n 0 -m rehearsal tests/rehearsal/test_story.py tests/rehearsal/test_deployment.py
 
 INFRASTRUCTURE := tests/stacks tests/rehearsal tests/unit/operations tests/browser/test_cost_page.py \

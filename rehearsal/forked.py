@@ -30,7 +30,14 @@ def preload(modules: Sequence[str]) -> None:
     from multiprocessing import forkserver
 
     _CONTEXT.set_forkserver_preload([__name__, *modules])
-    forkserver.ensure_running()
+    # The library's socket is in the folder for temporary files, and a socket's path has a hundred characters at most:
+    # by a descriptor, which stays open, any folder has few.
+    folder = os.open(tempfile.gettempdir(), os.O_PATH | os.O_DIRECTORY)
+    usual, tempfile.tempdir = tempfile.tempdir, f"/proc/{os.getpid()}/fd/{folder}"
+    try:
+        forkserver.ensure_running()
+    finally:
+        tempfile.tempdir = usual
 
 
 class Forked:

@@ -90,3 +90,17 @@ def test_all_end_with_the_process_that_began_them_however_that_ends(tmp_path: Pa
         assert runs(pid)
         process.kill()
     assert gone(pid)
+
+
+def test_they_begin_wherever_the_folder_for_temporary_files_is(tmp_path: Path) -> None:
+    deep = tmp_path / ("a" * 120)
+    deep.mkdir()
+    begin = (
+        "import sys; from pathlib import Path; from rehearsal.forked import preload; preload([]);"
+        " from tests.rehearsal.test_forked import fork; sys.exit(fork('tell', Path(sys.argv[1]), '7').wait(30))"
+    )
+    command, variables = [sys.executable, "-c", begin, str(tmp_path)], {**os.environ, "TMPDIR": str(deep)}
+    done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 7, done.stderr
+    assert list(deep.iterdir()) == []
