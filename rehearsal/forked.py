@@ -23,12 +23,19 @@ _CONTEXT: Final = multiprocessing.get_context("forkserver")
 # The library's processes look after each other whenever one begins, and are made for one thread.
 _ONE_AT_A_TIME: Final = threading.Lock()
 _LOOK_SECONDS: Final = 0.02
+_NICENESS: Final = 10
 
 
 def preload(modules: Sequence[str]) -> None:
-    """Load ``modules`` in a process of their own, from now on; it ends with this one."""
+    """Load ``modules`` in a process of their own, from now on; it ends with this one.
+
+    Call it in a thread that does nothing else: in AWS a job has a machine of its own, and here it leaves the processors
+    to whatever answers. In Linux that begins with a thread, and goes on in what this begins.
+    """
     from multiprocessing import forkserver
 
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
     _CONTEXT.set_forkserver_preload([__name__, *modules])
     # The library's socket is in the folder for temporary files, and a socket's path has a hundred characters at most:
     # by a descriptor, which stays open, any folder has few.

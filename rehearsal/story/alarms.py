@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from config.names import ALARM_MODEL, ALARM_SERVICE, CAPTURED, RELEASE, TRAINING, ModelStatus
+from config.names import ALARM_MODEL, ALARM_SERVICE, CAPTURED, RELEASE, ModelStatus
 from rehearsal.story import versions
 from rehearsal.story.act import Act, UnmetExpectationError
 from rehearsal.story.arrivals import MISLABELLED
@@ -42,7 +42,6 @@ def _quality(stage: Stage) -> None:
     stage.noted("the week's labels arrive, and half of the baskets are not what they would have been before")
     _taken_back(stage, champion, since=since, alarm=ALARM_MODEL)
     stage.answers(before)
-    stage.ended(TRAINING, since=since)
 
 
 def _latency(stage: Stage) -> None:

@@ -1,5 +1,8 @@
 """Acts that begin with a file: data comes, better data comes, a bad file, data from which nothing good is learnt."""
 
+import json
+import re
+
 from config.names import ARTIFACTS, RUNS, TRAINING
 from rehearsal.story.act import Act, UnmetExpectationError
 from rehearsal.story.stage import Stage
@@ -49,7 +52,8 @@ def _bad_file(stage: Stage) -> None:
     executions = stage.ended(TRAINING, since=since)
     failed = [each for each in executions if each["status"] == "FAILED"]
     stage.expect(len(failed) == 1, "the training stopped")
-    why = stage.why(failed[0])
+    reason = re.search(r'"FailureReason": ?("(?:[^"\\]|\\.)*")', stage.why(failed[0]))
+    why = str(json.loads(reason[1])) if reason else ""
     stage.expect(file.name in why, f"and says which file and rule: {why}")
     stage.told("training failed")
     reports = [

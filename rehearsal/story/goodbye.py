@@ -1,7 +1,9 @@
 """The last act: everything goes, and nothing is left."""
 
+from functools import partial
 from typing import Final
 
+from config.names import MONITORING, RELEASE, TRAINING
 from rehearsal.story.act import Act
 from rehearsal.story.stage import Stage
 
@@ -10,6 +12,9 @@ _TOOLKIT: Final = "CDKToolkit"
 
 
 def _goodbye(stage: Stage) -> None:
+    # One that waits for a person's approval may go on for ever.
+    for machine in (TRAINING, MONITORING, RELEASE):
+        stage.until(f"{machine} rests", partial(stage.rests, machine), seconds=180)
     stage.destroy()
     pages = stage.client("cloudformation").get_paginator("list_stacks").paginate()
     summaries = (each for page in pages for each in page["StackSummaries"])

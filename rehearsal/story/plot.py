@@ -18,16 +18,17 @@ from rehearsal.story.releases import NEVER_READY, PERSON
 from rehearsal.story.stage import Stage
 
 # After a roll-back alarms settle for a quarter of an hour, unless another version is promoted: so a person's choice
-# comes before the alarm about quality, and the two about the service are raised while their version bakes.
+# comes before the alarm about quality, and the two about the service are raised while their version bakes. What comes
+# between these two lets the first alarm end.
 ACTS: Final[tuple[Act, ...]] = (
     FIRST_DATA,
     BETTER_DATA,
     BAD_FILE,
+    LATENCY,
     WEAK_CANDIDATE,
     NEVER_READY,
     PERSON,
     QUALITY,
-    LATENCY,
     ERRORS,
     GOODBYE,
 )

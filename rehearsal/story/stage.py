@@ -182,6 +182,13 @@ class Stage:
 
         return self.until(f"{self.settings.name(component)} ends", look, seconds=seconds)
 
+    def rests(self, component: str) -> bool:
+        """Say whether no execution of a machine runs."""
+        listed = self.client("stepfunctions").list_executions(
+            stateMachineArn=self.machine(component), statusFilter=_RUNNING
+        )
+        return not listed["executions"]
+
     def start(self, component: str, given: Mapping[str, Any]) -> dict[str, Any]:
         """Start a machine by hand with an input; return the execution's description when it has ended."""
         client = self.client("stepfunctions")
