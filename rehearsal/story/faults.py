@@ -13,6 +13,7 @@ from typing import Any, Final
 from config.names import ARTIFACTS, AUDIT, TRAINING
 from rehearsal.control import ask
 from rehearsal.story.act import Act, UnmetExpectationError
+from rehearsal.story.arrivals import BROKEN
 from rehearsal.story.stage import Stage
 
 _RATE: Final = 5.0
@@ -46,9 +47,11 @@ def _faults(stage: Stage) -> None:
             outcome = stage.trained(since=since)
             if outcome["outcome"] == "registered":
                 stage.released(since=since, version=outcome["version"])
+            executions = stage.executions(TRAINING, since=since)
+            _fails_once(stage)
         finally:
             twice = ask(stage.world, "faults/events", seconds=0)["twice"]
-    _came_twice(stage, twice, since=since, outcome=outcome)
+    _came_twice(stage, twice, executions, outcome=outcome)
     _was_killed(stage, since=since)
     _went_on(stage, name, kept)
     stage.expect(sent.failed == 0, f"callers noticed nothing: {sent}")
@@ -58,6 +61,25 @@ def _faults(stage: Stage) -> None:
     if new:
         released = [each for each in stage.lake.records("released") if each["to_version"] == outcome["version"]]
         stage.expect(len(released) == 1, "and was released once")
+
+
+def _fails_once(stage: Stage) -> None:
+    """Upload a file that breaks a rule: its event comes twice, it stops one training, and people are told once."""
+    file, told = stage.weeks.broken(BROKEN), list[str]()
+    since = stage.uploaded(file)
+    executions = stage.ended(TRAINING, since=since)
+    stage.lake.withdraw(file)
+    failed = [each for each in executions if each["status"] == "FAILED"]
+
+    def hear() -> list[str]:
+        told.extend(words for each in stage.messages() if "training failed" in (words := each.get("Subject", "")))
+        return told
+
+    stage.until("people are told that it failed", hear, seconds=30)
+    stage.expect(
+        len(executions) > 1 and len(failed) == 1 and len(hear()) == 1,
+        f"of {len(executions)} trainings that {file.name} began one failed, and people were told once",
+    )
 
 
 def _s3_is_down(stage: Stage) -> None:
@@ -147,8 +169,7 @@ def _was_killed(stage: Stage, *, since: datetime) -> None:
     stage.expect(_KILLED in failed, f"the killed function's call failed, and was made again: {', '.join(failed)}")
 
 
-def _came_twice(stage: Stage, twice: int, *, since: datetime, outcome: dict[str, Any]) -> None:
-    executions = stage.executions(TRAINING, since=since)
+def _came_twice(stage: Stage, twice: int, executions: list[dict[str, Any]], *, outcome: dict[str, Any]) -> None:
     stage.expect(
         twice > 0 and len(executions) > 2,
         f"{twice} events were delivered twice, the latest first; {len(executions)} trainings began of 2 files",
@@ -171,7 +192,7 @@ FAULTS = Act(
     does="Uploads another week while callers ask; every event comes twice and out of order, S3 is too busy for a"
     " while, a function and a spot training are killed.",
     expects="One run does the work and ends well, from what the killed training had kept; one version, one release,"
-    " no failed request.",
+    " no failed request. Of a file that breaks a rule one training fails, and people are told once.",
     play=_faults,
     after=("first-data",),
 )
