@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,8 +21,11 @@ _RATE: Final = 5.0
 _HOUR: Final = 3600
 # Deliveries that come within so many seconds come twice, and the latest of them first.
 _HOLD_SECONDS: Final = 2.0
-_DOWN_SECONDS: Final = 6.0
+# Less than what a state tries again for: its waits are shortened, this is not.
+_DOWN_SECONDS: Final = 4.0
 _KILLED_FUNCTION: Final = "resolve-run"
+# Where a job's own folder has what a training keeps.
+_CHECKPOINTS: Final = "opt/ml/checkpoints"
 # What a training does after its program has ended.
 _AFTER_TRAINING: Final = {"Interrupted", "Uploading", "Completed", "Failed", "Stopped"}
 # What a function whose process was killed ends with.
@@ -98,11 +102,18 @@ def _s3_is_down(stage: Stage) -> None:
 
 def _kill_a_training(stage: Stage, *, since: datetime) -> tuple[str, dict[str, datetime]]:
     """Kill a training's program when it has kept something; return the job and what was kept, with its times."""
+    aws = stage.world.folder / "aws"
 
     def look() -> tuple[str, dict[str, datetime]] | None:
-        for job in running(stage.world.folder / "aws" / "jobs.jsonl", kind="Training", since=since):
-            kept = _kept(stage, job["name"])
-            if kept and killed(stage, job):
+        for job in running(aws / "jobs.jsonl", kind="Training", since=since):
+            # Not by pathlib: the folder may go while one looks.
+            found = [name for _, _, names in os.walk(aws / "jobs" / job["name"] / _CHECKPOINTS) for name in names]
+            if not any(name.endswith(".json") for name in found):
+                continue
+            # It may be quick: it is halted while what it has found goes to S3.
+            _signal(job, signal.SIGSTOP)
+            kept = stage.until("what it has found is kept", partial(_kept, stage, job["name"]), seconds=30)
+            if killed(stage, job):
                 return job["name"], kept
         failed = [each for each in stage.executions(TRAINING, since=since) if each["status"] == "FAILED"]
         if failed:
@@ -116,11 +127,16 @@ def _kill_a_training(stage: Stage, *, since: datetime) -> tuple[str, dict[str, d
 
 def killed(stage: Stage, job: Mapping[str, Any]) -> bool:
     """Kill the program of a training; return whether that came before its own end."""
-    with suppress(ProcessLookupError):
-        os.killpg(job["pid"], signal.SIGKILL)
+    _signal(job, signal.SIGKILL)
     return "Interrupted" in stage.until(
         f"{job['name']} goes on", lambda: [each for each in _went(stage, job["name"]) if each in _AFTER_TRAINING]
     )
+
+
+def _signal(job: Mapping[str, Any], how: signal.Signals) -> None:
+    """Tell a job's processes, if they are still there."""
+    with suppress(ProcessLookupError):
+        os.killpg(job["pid"], how)
 
 
 def running(journal: Path, *, kind: str, since: datetime) -> list[dict[str, Any]]:
