@@ -96,7 +96,8 @@ def _try(stage: Stage, use: Use) -> None:
         words = judged(action, said=said, refused=refused)
         if words:
             as_it_is = "goes well with all permissions, " if use.repeatable else ""
-            stage.noted(f"{use.what}: {as_it_is}without {action} refused: {words}")
+            said = words[words.index("not authorized") :]
+            stage.noted(f"{use.what}: {as_it_is}without {action}: {said} ({use.role})")
             return
     raise UnmetExpectationError("it needs none of its permissions")
 
