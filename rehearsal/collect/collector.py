@@ -48,7 +48,8 @@ class Collector:
             try:
                 known.update({key(each): each for each in look()})
             except _UNREADABLE as error:
-                faults.append(f"{what}: {type(error).__name__}: {error}")
+                if not _is_away(error):
+                    faults.append(f"{what}: {type(error).__name__}: {error}")
             return tuple(known.values())
 
         folder, aws = self._world.folder, self._world.folder / "aws"
@@ -73,6 +74,11 @@ class Collector:
             load=seen("load", lambda: files.load(folder), lambda each: f"{each.name} {each.started}"),
             faults=tuple(faults),
         )
+
+
+def _is_away(error: Exception) -> bool:
+    """Say whether what was looked into is not deployed yet, or was destroyed."""
+    return isinstance(error, ClientError) and error.response["Error"]["Code"] == "NoSuchBucket"
 
 
 def collect(world: World) -> Document:
