@@ -86,7 +86,7 @@ images: ## build mlops-jobs and mlops-api with docker, podman or buildah (images
 # Not KUBECONFIG: who has exported that for kubectl has not asked for a rehearsal in that cluster.
 rehearse: cli ## the whole platform here, its story and page; DATA=folder, ACT="names", WATCH=1, CONTROL_PLANE=kubeconfig
 	$(BIN)/python -m rehearsal $(if $(DATA),--data "$(DATA)") $(ACT:%=--act %) $(if $(WATCH),--watch) \
-	  $(if $(CONTROL_PLANE),--kubeconfig "$(CONTROL_PLANE)")
+	  $(if $(CONTROL_PLANE),--kubeconfig "$(CONTROL_PLANE)") $(if $(PATIENCE),--patience $(PATIENCE))
 
 # ---- checks ----------------------------------------------------------------------------------------
 .PHONY: lint
@@ -125,6 +125,12 @@ tests: setup ## make test and make test-service in one run, as CI does
 test-stacks: cli ## tests of the CDK app, what operates and rehearses it, and the Kubernetes manifests
 	$(PYTEST) $(INFRASTRUCTURE)
 
+SHORT_STORY := tests/rehearsal/test_story.py::test_the_short_story_ends_well_and_leaves_only_its_folder
+
+.PHONY: test-story
+test-story: cli ## the rehearsal's story in its short form, with all that deploys and ends it (two to three minutes)
+	$(BIN)/pytest -n 0 -m rehearsal $(SHORT_STORY)
+
 .PHONY: test-rehearsal
 test-rehearsal: cli ## the rehearsal's short story, here and on a control plane, interrupted ones, all stacks there and back (20 minutes)
 	$(BIN)/pytest -n 0 -m rehearsal tests/rehearsal/test_story.py tests/rehearsal/test_deployment.py
@@ -142,7 +148,7 @@ COVERED := --cov --cov-report= --cov-fail-under=0
 PYTEST = $(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder
 
 .PHONY: pr
-pr: lint docs-check tests test-stacks ## what CI runs
+pr: lint docs-check tests test-stacks test-story ## what CI runs
 
 # ---- the cloud -------------------------------------------------------------------------------------
 # ENV=dev, stg or prod; PREFIX, ACCOUNT and REGION take the place of what config/$(ENV).yaml says.
@@ -234,6 +240,10 @@ bench-etl: setup ## ETL of a full-size week against the tutorial way, parsing al
 .PHONY: bench-model
 bench-model: setup ## quality, time and memory on the real files in DATA (default ../shared/data/dunnhumby)
 	$(BIN)/python -m benchmarks.model --output docs/benchmarks.md --data $(or $(DATA),../shared/data/dunnhumby)
+
+.PHONY: prove-rehearsal
+prove-rehearsal: cli ## the whole story TIMES times in a row: how many end well, how long and how much memory (20: 100 minutes)
+	$(BIN)/python -m benchmarks.rehearsals --output docs/benchmarks.md $(if $(TIMES),--times $(TIMES))
 
 .PHONY: prove-serving
 prove-serving: setup ## the service under attack and change: fuzz, slow clients, SIGTERM, swaps, offline = online (minutes)
