@@ -23,9 +23,9 @@ flags = {each for each in sys.argv[1:] if each.startswith("--")}
 place = lambda text: bucket / text.removeprefix("s3://lake-of-tests/") if "://" in text else pathlib.Path(text)
 with open(bucket.parent / "calls", "a") as calls:
     print(*sys.argv[1:], file=calls)
-if words[:2] == ["s3api", "list-objects-v2"]:
-    folders = sorted((bucket / "raw").glob("*"))
-    print("\\t".join(f"raw/{each.name}/" for each in folders) or "None")
+if words == ["s3api", "list-objects-v2", "lake-of-tests", "raw/", "Contents[].Key", "text"]:
+    keys = sorted(str(each.relative_to(bucket)) for each in bucket.glob("raw/**/*") if each.is_file())
+    print("\\t".join(keys) or "None")
 elif words[:2] == ["s3", "cp"] and "--recursive" in flags:
     shutil.copytree(place(words[2]), place(words[3]), dirs_exist_ok=True)
 elif words[:2] == ["s3", "cp"]:
@@ -94,11 +94,11 @@ def pod(tmp_path: Path) -> Pod:
     return Pod(tmp_path)
 
 
-def put_week(pod: Pod, week: int, *, broken: bool = False) -> None:
+def put_week(pod: Pod, week: int, *, place: str = "transactions_{week}.csv.gz", broken: bool = False) -> None:
     rows = valid_rows(week=week)
     if broken:
         rows = [row | {"QUANTITY": "-5"} for row in rows]
-    write_week_file(pod.bucket / "raw" / f"shop_week={week}" / f"transactions_{week}.csv.gz", rows)
+    write_week_file(pod.bucket / "raw" / place.format(week=week), rows)
 
 
 def test_the_newest_weeks_are_refined_and_published_with_their_report(pod: Pod) -> None:
@@ -137,9 +137,30 @@ def test_files_that_break_a_rule_end_the_run_with_2_and_publish_the_report_only(
     assert list((pod.bucket / "artifacts" / "validation" / "etl-1").glob("*.html"))
 
 
-def test_a_lake_without_weeks_is_an_error_that_says_so(pod: Pod, capfd: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("others", [(), ("time.csv", "transactions_200720.csv.part")])
+def test_a_lake_without_weeks_is_an_error_that_says_so(
+    pod: Pod, others: tuple[str, ...], capfd: pytest.CaptureFixture[str]
+) -> None:
     (pod.bucket / "raw").mkdir()
+    for name in others:
+        (pod.bucket / "raw" / name).write_text("")
 
     assert pod.run() == 1
 
-    assert f"no weeks under {LAKE}/raw/" in capfd.readouterr().err
+    assert f"no file under {LAKE}/raw/ is named by its week" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "place", ["transactions_{week}.csv", "shop_week={week}/transactions_{week}.csv.gz", "late files/of {week}.csv"]
+)
+def test_weeks_are_found_by_the_files_own_names_wherever_they_are_below_raw(pod: Pod, place: str) -> None:
+    put_week(pod, WEEKS[0], place="a/z_{week}.csv")
+    for week in WEEKS[1:]:
+        put_week(pod, week, place=place)
+    (pod.bucket / "raw" / "time.csv").write_text("shop_week,date_from,date_to\n")
+
+    assert pod.run() == 0
+
+    fetched = {str(each.relative_to(pod.folder / "work" / "raw")) for each in pod.folder.glob("work/raw/**/*.csv*")}
+    assert fetched == {place.format(week=week) for week in WEEKS[1:]}
+    assert {f"silver/_manifests/{week}.json" for week in WEEKS[1:]} < pod.published()
