@@ -39,6 +39,7 @@ class Walk:
     definition: State
     answers: Mapping[str, Any]
     input: Any = field(default_factory=dict)
+    name: str = CONTEXT["Execution"]["Name"]
     states: list[str] = field(default_factory=list)
     given: dict[str, list[Any]] = field(default_factory=dict)
     variables: dict[str, Any] = field(default_factory=dict)
@@ -57,7 +58,7 @@ class Walk:
         )
 
     def _execution(self) -> dict[str, Any]:
-        return {**CONTEXT["Execution"], "Input": self.input}
+        return {**CONTEXT["Execution"], "Name": self.name, "Input": self.input}
 
     def _walk(self, machine: State, value: Any, variables: dict[str, Any], context: State) -> tuple[str, Any]:
         name = machine["StartAt"]

@@ -14,13 +14,19 @@ def at(minutes: float) -> datetime:
     return AT + timedelta(minutes=minutes)
 
 
-def deploy_event(cloud: Account, version: str, *, minutes: float = 0, key: str = "") -> Deploy:
+EXECUTION = "an-execution"
+
+
+def deploy_event(
+    cloud: Account, version: str, *, minutes: float = 0, key: str = "", execution: str = EXECUTION
+) -> Deploy:
     """Return the event that begins the release of ``version``."""
     return Deploy(
         key=key or f"release-{version}",
         at=at(minutes),
         by="registry",
         reason="approved by the gate",
+        execution=execution,
         version=version,
         package=cloud.packages[version],
     )
@@ -43,14 +49,22 @@ def alarm_event(*, minutes: float, key: str = "alarm-1", raised: float | None = 
     return RollBack(key=key, at=at(minutes), by="alarm error-rate", reason="error rate over 5 %", alarm=alarm)
 
 
-def failure_event(cloud: Account, version: str, *, minutes: float, evidence: dict[str, Any] | None = None) -> RollBack:
-    """Return the event of a release of ``version`` that failed."""
+def failure_event(
+    cloud: Account,
+    version: str,
+    *,
+    minutes: float,
+    evidence: dict[str, Any] | None = None,
+    execution: str = EXECUTION,
+) -> RollBack:
+    """Return the event of a release of ``version`` that failed, on the day of its own event."""
     key = f"release-{version}"
+    package = cloud.packages[version]
     return RollBack(
         key=key,
         at=at(minutes),
         by="release",
         reason="the smoke test failed",
-        release=FailedRelease(key=key, version=version, package=cloud.packages[version]),
+        release=FailedRelease(key=key, at=at(minutes), execution=execution, version=version, package=package),
         evidence=evidence or {},
     )

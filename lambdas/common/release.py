@@ -21,6 +21,8 @@ from lambdas.common.tools import LakeTools
 # Audit records of a release: that it is to be, and what came of it. One that fails has that of its roll-back instead.
 DECISION: Final = "release"
 OUTCOME: Final = RELEASED
+# In the decision's evidence: the name of the execution that has the release.
+EXECUTION: Final = "execution"
 _POD_SECONDS = 5.0
 
 

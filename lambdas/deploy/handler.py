@@ -1,28 +1,39 @@
-"""Begin a release: record it, enter it in the ledger, and let the Deployment ask for the version."""
+"""Begin a release: record it, enter it in the ledger, and let the Deployment ask for the version.
+
+The record says which execution has the release. An event may come twice, and every delivery starts an execution.
+"""
 
 from datetime import timedelta
 from typing import Literal, get_args
 
 from config.names import ModelStatus
 from lambdas.common.audit import Record
-from lambdas.common.events import Decided, Frozen, PackageArn, Version
+from lambdas.common.events import Decided, Frozen, Key, PackageArn, Version
 from lambdas.common.ledger import Ledger, Release
-from lambdas.common.release import DECISION, OUTCOME, ReleaseTools, release_tools
+from lambdas.common.release import DECISION, EXECUTION, OUTCOME, ReleaseTools, release_tools
 from lambdas.common.runtime import handler_of
 
 _Refusal = Literal["refused", "serves_already"]
-_Status = Literal["deploying", "ended"] | _Refusal
+_Status = Literal["deploying", "ended", "duplicate"] | _Refusal
 
 
 class Deploy(Decided):
-    """An approved version that is to be released; ``key`` names the release from here to its end."""
+    """An approved version that is to be released; ``key`` names the release from here to its end.
 
+    ``execution`` is the name of the one that asks.
+    """
+
+    execution: Key
     version: Version
     package: PackageArn
 
 
 class Deployed(Frozen):
-    """What came of it. ``deploying``: look at the rollout next. Otherwise the release has ended here."""
+    """What came of it.
+
+    ``deploying``: look at the rollout next. ``duplicate``: another execution has the release, or had it, and tells of
+    it. Otherwise the release has ended here.
+    """
 
     status: _Status
     version: str
@@ -38,15 +49,17 @@ def deploy(event: Deploy, tools: ReleaseTools) -> Deployed:
         ContendedError, KubernetesError: see there.
 
     """
+    ledger = tools.ledgers.read()
+    holder = tools.audit.write(_record(DECISION, event, ledger)).evidence[EXECUTION]
+    if holder != event.execution:
+        return _answer(event, ledger, "duplicate", f"execution {holder} has this release")
     ended = tools.audit.read(OUTCOME, event)
     if ended is not None:
         status = ended.outcome if ended.outcome in get_args(_Refusal) else "ended"
         return Deployed.model_validate(
             {"status": status, "version": event.version, "from_version": ended.from_version, "reason": ended.reason}
         )
-    ledger = tools.ledgers.read()
     if not ledger.is_releasing(event.key) and not _is_over(event, ledger):
-        tools.audit.write(_record(DECISION, event, ledger))
         status = tools.packages.status(event.package)
         if status != ModelStatus.APPROVED:
             return _end(event, ledger, tools, "refused", f"the model package is {status} by now")
@@ -85,7 +98,7 @@ def _record(what: str, event: Deploy, ledger: Ledger) -> Record:
         from_version=ledger.version,
         to_version=event.version,
         reason=event.reason,
-        evidence={"package": event.package},
+        evidence={"package": event.package, EXECUTION: event.execution},
     )
 
 

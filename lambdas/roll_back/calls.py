@@ -10,6 +10,7 @@ CALLS: Final = (
     Call("s3:GetObject", DESCRIPTORS),
     Call("s3:GetObject", LATEST_DESCRIPTOR),
     Call("s3:PutObject", LATEST_DESCRIPTOR),
+    Call("s3:GetObject", records("release")),
     Call("s3:GetObject", records("roll-back")),
     Call("s3:PutObject", records("roll-back")),
     Call("s3:GetObject", records("rolled-back")),

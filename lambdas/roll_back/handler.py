@@ -13,7 +13,8 @@ from config.names import ROLLED_BACK
 from lambdas.common.audit import Record
 from lambdas.common.events import Decided, Frozen, Key, Text, Version
 from lambdas.common.ledger import Ledger, TakenBack
-from lambdas.common.release import ReleaseTools, release_tools
+from lambdas.common.release import DECISION as RELEASE_DECISION
+from lambdas.common.release import EXECUTION, ReleaseTools, release_tools
 from lambdas.common.runtime import handler_of
 
 DECISION = "roll-back"
@@ -28,9 +29,14 @@ class Alarm(Frozen):
 
 
 class FailedRelease(Frozen):
-    """A release that failed, by its key, with the version and its package."""
+    """A release that failed, by its key and when its event came, with the version and its package.
+
+    ``execution`` is the name of the one that failed at it.
+    """
 
     key: Key
+    at: AwareDatetime
+    execution: Key
     version: Version
     package: Text
 
@@ -75,6 +81,11 @@ def roll_back(event: RollBack, tools: ReleaseTools) -> Taken:
         ContendedError, KubernetesError: see there.
 
     """
+    holder = _other_holder(event.release, tools) if event.release else None
+    if holder is not None:
+        # Nothing is recorded: the records of this key are for that execution, should it fail.
+        reason = f"execution {holder} has this release"
+        return Taken(status="nothing", from_version=None, to_version=None, reason=reason)
     ended = tools.audit.read(OUTCOME, event)
     if ended is not None:
         return _answer(ended)
@@ -82,6 +93,13 @@ def roll_back(event: RollBack, tools: ReleaseTools) -> Taken:
     decision = tools.audit.write(_decide(event, tools.ledgers.read()))
     outcome = _carry_out(decision, event, tools)
     return _answer(tools.audit.write(outcome))
+
+
+def _other_holder(failed: FailedRelease, tools: ReleaseTools) -> str | None:
+    """Return which other execution has the release, if so: one that came of the same event must not undo it."""
+    begun = tools.audit.read(RELEASE_DECISION, failed)
+    holder = None if begun is None else str(begun.evidence[EXECUTION])
+    return None if holder == failed.execution else holder
 
 
 def _decide(event: RollBack, ledger: Ledger) -> Record:

@@ -48,6 +48,7 @@ _INPUT: Final = "$states.input"
 _BY_HAND: Final = f"'execution ' & {EXECUTION}"
 _NO_REASON: Final = "'no reason given'"
 _ANSWER: Final = "$states.result.Payload"
+_NOT_RELEASED: Final = "{'outcome': $deployed.status, 'version': $version, 'reason': $deployed.reason}"
 # From where all failures of a release are undone, and from where a person takes over.
 _BROKE: Final = "Say what broke the release"
 _UNDO: Final = "Undo the release"
@@ -183,7 +184,12 @@ def _rollout(parts: Parts) -> States:
         "Deploy the version": _ask(
             "Enter it in the ledger, and let the Deployment ask for it. One release at a time: a second one waits",
             parts.deploy,
-            payload={**_decided(), "version": "{% $version %}", "package": "{% $package %}"},
+            payload={
+                **_decided(),
+                "execution": f"{{% {EXECUTION} %}}",
+                "version": "{% $version %}",
+                "package": "{% $package %}",
+            },
             assign={"deployed": f"{{% {_ANSWER} %}}"},
             before=[patience],
             then="Is it being deployed?",
@@ -191,12 +197,20 @@ def _rollout(parts: Parts) -> States:
         "Is it being deployed?": choice(
             "It may serve already, have ended before, or not be approved any more",
             ("$deployed.status = 'deploying'", "Start the clock"),
+            ("$deployed.status = 'duplicate'", "Record that the event came twice"),
             otherwise="Record that nothing is released",
         ),
+        "Record that the event came twice": _record(
+            parts,
+            "Which execution has the release",
+            _NOT_RELEASED,
+            then="Left to the other execution",
+        ),
+        "Left to the other execution": end("That one releases the version, tells of it, and undoes it if it fails"),
         "Record that nothing is released": _record(
             parts,
             "Why not, in the function's words",
-            "{'outcome': $deployed.status, 'version': $version, 'reason': $deployed.reason}",
+            _NOT_RELEASED,
             then="Tell that nothing is released",
         ),
         "Tell that nothing is released": _tell(
@@ -333,7 +347,10 @@ def _undoing(parts: Parts) -> States:
         _UNDO: keep(
             f"{parts.settings.name('release')} has failed; the champion is to serve again",
             variables={
-                "cause": "{% {'release': {'key': $key, 'version': $version, 'package': $package}} %}",
+                "cause": (
+                    f"{{% {{'release': {{'key': $key, 'at': $at, 'execution': {EXECUTION}, 'version': $version,"
+                    " 'package': $package}} %}"
+                ),
                 # Alarms go on measuring the version for a while from now on, not from the approval.
                 "at": ENTERED,
                 "by": f"{{% 'release ' & {EXECUTION} %}}",

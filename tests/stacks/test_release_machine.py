@@ -128,7 +128,13 @@ def undone(walk: Walk) -> dict[str, Any]:
     """What the roll-back of a release was asked for with."""
     (request,) = walk.given["Take the version back"]
     payload: dict[str, Any] = request["Payload"]
-    assert payload["release"] == {"key": KEY, "version": VERSION, "package": PACKAGE}
+    assert payload["release"] == {
+        "key": KEY,
+        "at": AT,
+        "execution": "an-execution",
+        "version": VERSION,
+        "package": PACKAGE,
+    }
     assert payload["key"] == KEY
     return payload
 
@@ -144,6 +150,7 @@ def test_a_good_release_ends_promoted_after_the_bake_and_is_told_once() -> None:
         "at": AT,
         "by": "arn:aws:sts::123456789012:assumed-role/ann",
         "reason": "accuracy 0.91",
+        "execution": "an-execution",
         "version": VERSION,
         "package": PACKAGE,
     }
@@ -174,6 +181,16 @@ def test_what_needs_no_release_is_recorded_and_told_and_undoes_nothing(status: s
     assert recorded(walk)["outcome"] == status
     assert told(walk)["Message"] == f"{VERSION}: why. none serves."
     assert "Take the version back" not in walk.given
+
+
+def test_what_another_execution_releases_is_recorded_and_told_by_that_one_alone() -> None:
+    answer = answers({"status": "duplicate", "version": VERSION, "from_version": OLD, "reason": "execution one has it"})
+
+    end, walk = walked({"Deploy the version": answer})
+
+    assert end == "Left to the other execution"
+    assert (recorded(walk)["outcome"], recorded(walk)["reason"]) == ("duplicate", "execution one has it")
+    assert actions(walk) == {"sagemaker:DescribeModelPackage", "lambda:Invoke", "s3:PutObject"}
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from lambdas.rollout.handler import Rollout, rollout
 from lambdas.verify.handler import Verify, verify
 from tests.flow import Account, Answer, Cluster, PodsHttp, Tools, account, prediction
 from tests.machines import TaskError, Walk
-from tests.stacks.definitions import definition
+from tests.stacks.definitions import actions, definition
 from tests.stacks.test_release_machine import NAMES, alarms, told
 
 FUNCTIONS: Mapping[str, tuple[Any, Callable[[Any, Tools], Any]]] = {
@@ -36,23 +36,28 @@ class World:
         self.pods = PodsHttp(version="v1")
         self.works: set[str] = {"v1", "v2"}
 
-    def release(self, version: str, **answers: Any) -> tuple[str, Walk]:
+    def release(self, version: str, execution: str = "an-execution", /, **answers: Any) -> tuple[str, Walk]:
         self.pods.version = version
         event = {
             "key": f"event-{version}",
             "at": "2026-03-02T10:00:00Z",
             "package": self.cloud.packages[version],
         }
-        return self.execute(event, version, **answers)
+        return self.execute(event, version, execution, **answers)
 
-    def execute(self, event: dict[str, Any], version: str = "", **answers: Any) -> tuple[str, Walk]:
-        given: dict[str, Any] = {name: self._calling(*each) for name, each in FUNCTIONS.items()}
+    def execute(
+        self, event: dict[str, Any], version: str = "", execution: str = "an-execution", /, **answers: Any
+    ) -> tuple[str, Walk]:
+        given: dict[str, Any] = {name: self.calling(name) for name in FUNCTIONS}
         given["Describe the package"] = {"CustomerMetadataProperties": {"version": version}}
         given["Read the alarms"] = alarms()
-        walk = Walk(definition("release"), given | answers, event)
+        walk = Walk(definition("release"), given | answers, event, name=execution)
         return walk.run(), walk
 
-    def _calling(self, kind: Any, act: Callable[[Any, Tools], Any]) -> Callable[[Any], Any]:
+    def calling(self, name: str) -> Callable[[Any], Any]:
+        """Return what calls the function of a state, by its real handler."""
+        kind, act = FUNCTIONS[name]
+
         def answer(arguments: Any) -> Any:
             self._roll()
             try:
@@ -157,11 +162,50 @@ def test_a_version_that_was_rejected_meanwhile_is_not_promoted(world: World) -> 
     assert "Rejected by now" in told(walk)["Message"]
 
 
-def test_an_event_that_comes_twice_releases_once(world: World) -> None:
+def test_an_event_that_comes_twice_releases_once_and_is_told_once(world: World) -> None:
     world.release("v2")
     before = world.cloud.state()
 
-    end, _ = world.release("v2")
+    end, walk = world.release("v2", "another")
 
-    assert end == "Nothing released"
+    assert end == "Left to the other execution"
+    assert "sns:Publish" not in actions(walk)
     assert world.cloud.state() == before
+
+
+@pytest.mark.parametrize(("works", "outcome"), [({"v1", "v2"}, "Released"), ({"v1"}, "Release failed")])
+def test_an_event_that_comes_twice_at_once_is_one_executions_alone(world: World, works: set[str], outcome: str) -> None:
+    world.works = works
+    others: list[tuple[str, Walk]] = []
+    deployed = world.calling("Deploy the version")
+
+    def deploy_and_meet_the_other(arguments: Any) -> Any:
+        answer = deployed(arguments)
+        others.append(world.release("v2", "another"))
+        return answer
+
+    end, walk = world.release("v2", **{"Deploy the version": deploy_and_meet_the_other})
+
+    assert end == outcome
+    assert told(walk)
+    ((other_end, other),) = others
+    assert other_end == "Left to the other execution"
+    assert actions(other) == {"sagemaker:DescribeModelPackage", "lambda:Invoke", "s3:PutObject"}
+
+
+def test_another_execution_that_cannot_ask_undoes_neither_the_release_nor_the_champion(world: World) -> None:
+    others: list[tuple[str, Walk]] = []
+
+    def fail_beside_it(_: Any = None) -> dict[str, Any]:
+        busy = TaskError("Lambda.TooManyRequestsException")
+        others.append(world.release("v2", "another", **{"Deploy the version": busy}))
+        return alarms()
+
+    end, _ = world.release("v2", **{"Read the alarms": fail_beside_it})
+    fail_beside_it()
+
+    assert end == "Released"
+    assert (world.cloud.ledger["version"], world.cluster.version) == ("v2", "v2")
+    assert world.cloud.status("v2") == "Approved"
+    assert {other_end for other_end, _ in others} == {"Release failed"}
+    assert "Nothing was taken back: execution an-execution has this release" in told(others[-1][1])["Message"]

@@ -4,6 +4,7 @@ import pytest
 
 from lambdas.common.errors import ReleaseUnderWayError
 from lambdas.deploy.handler import deploy
+from lambdas.promote.handler import promote
 from lambdas.roll_back.handler import roll_back
 from tests.flow import Account, Cluster, Tools
 from tests.releases import at, deploy_event, failure_event, promote_event, released
@@ -20,7 +21,7 @@ def test_a_version_is_recorded_entered_in_the_ledger_and_deployed(cloud: Account
     assert cloud.ledger["release"]["version"] == "v1"
     (record,) = cloud.records("release")
     assert (record["by"], record["from_version"], record["to_version"]) == ("registry", None, "v1")
-    assert record["evidence"] == {"package": cloud.packages["v1"]}
+    assert record["evidence"] == {"package": cloud.packages["v1"], "execution": "an-execution"}
 
 
 def test_label_and_variable_are_patched_together_and_other_variables_stay(cloud: Account) -> None:
@@ -65,6 +66,39 @@ def test_a_release_that_ended_is_answered_by_its_record_whatever_has_changed_sin
 
     assert deploy(deploy_event(cloud, "v2"), Tools(cluster)) == refused
     assert cluster.version == "v1"
+
+
+@pytest.mark.parametrize("promoted", [False, True])
+def test_another_execution_of_the_same_event_leaves_the_release_to_the_first(cloud: Account, promoted: bool) -> None:
+    cluster = Cluster()
+    tools = Tools(cluster)
+    deploy(deploy_event(cloud, "v1"), tools)
+    if promoted:
+        promote(promote_event("v1", minutes=10), tools)
+    before = (cluster.state(), cloud.state())
+
+    answer = deploy(deploy_event(cloud, "v1", execution="another"), tools)
+
+    assert (answer.status, answer.reason) == ("duplicate", "execution an-execution has this release")
+    assert (cluster.state(), cloud.state()) == before
+
+
+def test_another_execution_of_the_same_event_leaves_a_refusal_to_the_first(cloud: Account) -> None:
+    cloud.set_status("v2", "Rejected")
+    deploy(deploy_event(cloud, "v2"), Tools(Cluster("v1")))
+
+    assert deploy(deploy_event(cloud, "v2", execution="another"), Tools(Cluster("v1"))).status == "duplicate"
+
+
+def test_the_execution_that_waits_for_its_turn_has_the_release_before_it_begins(cloud: Account) -> None:
+    tools = Tools(Cluster())
+    deploy(deploy_event(cloud, "v1"), tools)
+    with pytest.raises(ReleaseUnderWayError):
+        deploy(deploy_event(cloud, "v2", minutes=5), tools)
+    promote(promote_event("v1", minutes=10), tools)
+
+    assert deploy(deploy_event(cloud, "v2", minutes=5, execution="another"), tools).status == "duplicate"
+    assert deploy(deploy_event(cloud, "v2", minutes=5), tools).status == "deploying"
 
 
 def test_a_second_release_waits_for_the_first(cloud: Account) -> None:

@@ -125,6 +125,24 @@ def test_a_release_that_never_began_changes_nothing_and_cannot_begin_later(
     assert deploy(deploy_event(cloud, "v3", minutes=100), tools).status == "ended"
 
 
+@pytest.mark.parametrize("promoted", [False, True])
+def test_another_execution_of_the_same_event_undoes_nothing_and_does_not_decide_for_the_first(
+    cloud: Account, cluster: Cluster, tools: Tools, promoted: bool
+) -> None:
+    cloud.add_version("v3")
+    deploy(deploy_event(cloud, "v3", minutes=100), tools)
+    if promoted:
+        promote(promote_event("v3", minutes=105), tools)
+    before = (cluster.state(), cloud.state())
+
+    answer = roll_back(failure_event(cloud, "v3", minutes=110, execution="another"), tools)
+
+    assert (answer.status, answer.reason) == ("nothing", "execution an-execution has this release")
+    assert (cluster.state(), cloud.state()) == before
+    assert roll_back(failure_event(cloud, "v3", minutes=120), tools).status == "rolled_back"
+    assert cluster.version == "v2"
+
+
 def test_an_alarm_during_a_release_takes_the_release_back(cloud: Account, cluster: Cluster, tools: Tools) -> None:
     cloud.add_version("v3")
     deploy(deploy_event(cloud, "v3", minutes=100), tools)
