@@ -99,6 +99,7 @@ def test_a_time_without_its_zone_is_refused() -> None:
     event = Deploy.model_validate(
         {
             "key": "k",
+            "execution": "e",
             "at": "2026-03-02T10:00:00.123Z",
             "by": "x",
             "reason": "y",
