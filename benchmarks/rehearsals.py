@@ -47,13 +47,13 @@ def play(folder: Path, words: Sequence[str]) -> Played:
             peak = max(peak, memory(process.pid)[1])
             time.sleep(_LOOK_SECONDS)
     latest = folder / "latest"
-    parts = {}
-    for each in json.loads((latest / "timings.json").read_text(encoding="utf-8")):
-        parts[each["step"]] = each["seconds"]
+    timings = json.loads((latest / "timings.json").read_text(encoding="utf-8"))
+    parts = {each["step"]: each["seconds"] for each in timings}
     acts = json.loads((latest / "story.json").read_text(encoding="utf-8"))
     for act in acts:
         if act["ended"]:
-            parts[act["title"]] = (_time(act["ended"]) - _time(act["started"])).total_seconds()
+            started, ended = (datetime.fromisoformat(act[when]) for when in ("started", "ended"))
+            parts[act["title"]] = (ended - started).total_seconds()
     green = process.returncode == 0 and all(act["status"] == "passed" for act in acts)
     return Played(green=green, seconds=time.monotonic() - began, peak=peak, parts=parts)
 
@@ -94,10 +94,6 @@ def section(played: Sequence[Played], words: Sequence[str]) -> str:
             *rows,
         ]
     )
-
-
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text)
 
 
 def main() -> int:

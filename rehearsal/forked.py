@@ -26,8 +26,8 @@ _LOOK_SECONDS: Final = 0.02
 _NICENESS: Final = 10
 
 
-def preload(modules: Sequence[str]) -> None:
-    """Load ``modules`` in a process of their own, from now on; it ends with this one.
+def preload(modules: Sequence[str], folder: Path) -> None:
+    """Load ``modules`` in a process of their own, from now on; it ends with this one. Its files are in ``folder``.
 
     Call it in a thread that does nothing else: in AWS a job has a machine of its own, and here it leaves the processors
     to whatever answers. In Linux that begins with a thread, and goes on in what this begins.
@@ -39,8 +39,8 @@ def preload(modules: Sequence[str]) -> None:
     _CONTEXT.set_forkserver_preload([__name__, *modules])
     # The library's socket is in the folder for temporary files, and a socket's path has a hundred characters at most:
     # by a descriptor, which stays open, any folder has few.
-    folder = os.open(tempfile.gettempdir(), os.O_PATH | os.O_DIRECTORY)
-    usual, tempfile.tempdir = tempfile.tempdir, f"/proc/{os.getpid()}/fd/{folder}"
+    place = os.open(folder, os.O_PATH | os.O_DIRECTORY)
+    usual, tempfile.tempdir = tempfile.tempdir, f"/proc/{os.getpid()}/fd/{place}"
     try:
         forkserver.ensure_running()
     finally:

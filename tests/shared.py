@@ -3,11 +3,17 @@
 import fcntl
 import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 # tests/conftest.py makes and removes it.
 FOLDER = "MLOPS_TEST_SHARED"
+
+
+def new_folder() -> Path:
+    """Return a folder that goes when this test run ends."""
+    return Path(tempfile.mkdtemp(dir=os.environ[FOLDER]))
 
 
 def made_once(name: str, make: Callable[[Path], object]) -> Path:

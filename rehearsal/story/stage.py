@@ -46,8 +46,8 @@ _BY_HAND: Final = "by hand"
 class Stage:
     """The world in which the acts play, and what they do and look at in it.
 
-    ``act`` is what is played; ``service`` is the load balancer's address, ``destroy`` removes all stacks, ``loaded``
-    and ``noted`` are told what became of requests and what was seen.
+    ``service`` is the load balancer's address, ``destroy`` removes all stacks, ``loaded`` and ``noted`` are told what
+    became of requests and what was seen, ``inbox`` is the address of the queue that gets what people are told.
     All limits of time are multiplied by ``patience``: for machines that have more to do.
     """
 
@@ -57,7 +57,7 @@ class Stage:
     weeks: Weeks
     destroy: Callable[[], None]
     loaded: Callable[[Load], None]
-    act: str = "rehearsal"
+    inbox: str = ""
     noted: Callable[[str], None] = say
     patience: float = 1.0
     clients: dict[str, Any] = field(default_factory=dict)
@@ -88,9 +88,7 @@ class Stage:
 
     def during(self, act: str, noted: Callable[[str], None]) -> "Stage":
         """Return this stage for an act: what people are told from now on, and with a listener of its own."""
-        stage = replace(self, act=act, noted=noted)
-        _ = stage.inbox
-        return stage
+        return replace(self, inbox=self._new_inbox(act), noted=noted)
 
     def client(self, service: str) -> Any:
         """Return the administrator's client of a service."""
@@ -314,11 +312,9 @@ class Stage:
 
     # ---- people
 
-    @cached_property
-    def inbox(self) -> str:
-        """A queue that gets what people are told during the act: its address."""
+    def _new_inbox(self, act: str) -> str:
         sqs, sns = self.client("sqs"), self.client("sns")
-        queue: str = sqs.create_queue(QueueName=f"inbox-{self.act}")["QueueUrl"]
+        queue: str = sqs.create_queue(QueueName=f"inbox-{act}")["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         topics = [each["TopicArn"] for page in sns.get_paginator("list_topics").paginate() for each in page["Topics"]]
         alerts = next(each for each in topics if each.endswith(f":{self.settings.name('alerts')}"))

@@ -4,13 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from rehearsal.forked import Forked
+from tests.control_plane import eventually
 
 PROGRAMS = "tests.rehearsal.forked_programs"
 ROOT = Path(__file__).parents[2]
@@ -33,14 +33,6 @@ def runs(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
-
-
-def gone(pid: int) -> bool:
-    """Wait until a process is over."""
-    until = time.monotonic() + 20
-    while runs(pid) and time.monotonic() < until:
-        time.sleep(0.02)
-    return not runs(pid)
 
 
 def test_a_program_has_its_own_arguments_variables_folder_output_and_exit_code(
@@ -68,18 +60,18 @@ def test_one_that_is_killed_with_its_group_ends_by_that_signal_and_so_does_what_
     program = fork("sleep", tmp_path)
     with pytest.raises(subprocess.TimeoutExpired):
         program.wait(0.05)
-    until = time.monotonic() + 30
-    while not (tmp_path / "child").exists() and time.monotonic() < until:
-        time.sleep(0.02)
+    eventually((tmp_path / "child").exists)
     assert program.poll() is None
     os.killpg(program.pid, how)
     assert program.wait(30) == -how
-    assert gone(int((tmp_path / "child").read_text()))
+    child = int((tmp_path / "child").read_text())
+    eventually(lambda: not runs(child))
 
 
 def test_all_end_with_the_process_that_began_them_however_that_ends(tmp_path: Path) -> None:
     began = (
-        "import sys, time; from pathlib import Path; from tests.rehearsal.test_forked import fork;"
+        "import sys, time; from pathlib import Path; from rehearsal.forked import preload;"
+        " from tests.rehearsal.test_forked import fork; preload([], Path(sys.argv[1]));"
         " print(fork('sleep', Path(sys.argv[1])).pid, flush=True); time.sleep(600)"
     )
     with subprocess.Popen(
@@ -89,18 +81,21 @@ def test_all_end_with_the_process_that_began_them_however_that_ends(tmp_path: Pa
         pid = int(process.stdout.readline())
         assert runs(pid)
         process.kill()
-    assert gone(pid)
+    eventually(lambda: not runs(pid))
 
 
-def test_they_begin_wherever_the_folder_for_temporary_files_is(tmp_path: Path) -> None:
+def test_they_begin_with_files_in_a_folder_of_any_name_and_none_elsewhere(tmp_path: Path) -> None:
     deep = tmp_path / ("a" * 120)
     deep.mkdir()
     begin = (
-        "import sys; from pathlib import Path; from rehearsal.forked import preload; preload([]);"
-        " from tests.rehearsal.test_forked import fork; sys.exit(fork('tell', Path(sys.argv[1]), '7').wait(30))"
+        "import sys; from pathlib import Path; from rehearsal.forked import preload; preload([], Path(sys.argv[1]));"
+        " from tests.rehearsal.test_forked import fork; sys.exit(fork('tell', Path(sys.argv[2]), '7').wait(30))"
     )
-    command, variables = [sys.executable, "-c", begin, str(tmp_path)], {**os.environ, "TMPDIR": str(deep)}
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    variables = {**os.environ, "TMPDIR": str(elsewhere)}
+    command = [sys.executable, "-c", begin, str(deep), str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
 
     assert done.returncode == 7, done.stderr
-    assert list(deep.iterdir()) == []
+    assert list(elsewhere.iterdir()) == []

@@ -2,7 +2,6 @@
 
 import functools
 import json
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from operations.synthesis import QUICK, flags
 from stacks.assembly import build_app  # first: it finds Node for CDK
-from tests.shared import made_once
+from tests.shared import made_once, new_folder
 from tests.stacks.mutations import mutate
 
 ROOT = Path(__file__).parents[2]
@@ -81,7 +80,7 @@ def synthesize(*, rules: bool = False, folder: Path | None = None, **context: An
 
     What the rules find does not stop it: the report is for the tests to read.
     """
-    outdir = folder or Path(tempfile.mkdtemp(prefix="assembly-"))
+    outdir = folder or new_folder()
     app = build_app(
         rules=rules,
         context={**FLAGS, **QUICK, **context},

@@ -3,7 +3,6 @@
 import functools
 import json
 import re
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from stacks.acknowledge import METADATA
 from stacks.assembly import add_rules
 from stacks.delivery import CDK_CLI, DeliveryStack
 from stacks.platform import PlatformStage
+from tests.shared import new_folder
 from tests.stacks.assembly import FLAGS, ROOT, environment
 
 REPOSITORY = "acme/price-sensitivity"
@@ -38,7 +38,7 @@ class SmallStage(PlatformStage):
 @functools.cache
 def synthesized(**place: str | None) -> Path:
     """The folder of a delivery whose rules were checked; ``place`` stands in for account and region."""
-    folder = Path(tempfile.mkdtemp(prefix="delivery-"))
+    folder = new_folder()
     app = cdk.App(
         context=dict(FLAGS), outdir=str(folder), analytics_reporting=False, builtin_cloud_formation_validation=False
     )

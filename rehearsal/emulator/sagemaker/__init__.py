@@ -25,7 +25,8 @@ def install(settings: Settings) -> None:
 
     state = State(account=settings.account, region=settings.region, folder=settings.folder, front=Front(settings))
     if settings.entry:
-        threading.Thread(target=preload, args=(settings.preloaded,), name="preload", daemon=True).start()
+        loaded = (settings.preloaded, settings.folder)
+        threading.Thread(target=preload, args=loaded, name="preload", daemon=True).start()
     state.runner = Runner(state, settings, {"Processing": run_processing, "Training": run_training})
 
     async def handle(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> Any:

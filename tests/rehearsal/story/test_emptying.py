@@ -8,9 +8,9 @@ import pytest
 from config.settings import load_environment
 from rehearsal.story.denials import denied, refusal
 from rehearsal.story.emptying import emptiers
-from rehearsal.story.stage import Stage
 from rehearsal.story.uses import Use
 from rehearsal.world import World
+from tests.rehearsal.story.stages import stage_of
 
 STACK: Final = "mlops-dev-store"
 # What CDK's own does, which is in JavaScript: looks at the bucket, empties it, and puts what came of it.
@@ -77,16 +77,7 @@ def use(world: World) -> Use:
     )
     cloudformation.get_waiter("stack_create_complete").wait(StackName=STACK, WaiterConfig={"Delay": 1})
     world.client("s3").put_object(Bucket="store", Key="kept", Body=b"x")
-    nothing: Any = None
-    stage = Stage(
-        world=world,
-        settings=load_environment("dev"),
-        service="",
-        weeks=nothing,
-        destroy=nothing,
-        loaded=nothing,
-    )
-    (found,) = emptiers(stage)
+    (found,) = emptiers(stage_of(world=world, settings=load_environment("dev")))
     return found
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from rehearsal.story.faults import killed
 from rehearsal.story.stage import Stage
+from tests.rehearsal.story.stages import stage_of
 
 
 class _SageMaker:
@@ -23,17 +24,7 @@ class _SageMaker:
 
 
 def stage(*steps: str) -> Stage:
-    nothing: Any = None
-    clients = {"sagemaker": _SageMaker(*steps)}
-    return Stage(
-        world=nothing,
-        settings=nothing,
-        service="",
-        weeks=nothing,
-        destroy=nothing,
-        loaded=nothing,
-        clients=clients,
-    )
+    return stage_of(clients={"sagemaker": _SageMaker(*steps)})
 
 
 def test_a_program_is_killed_with_its_group_and_seen_to_be_interrupted() -> None:
