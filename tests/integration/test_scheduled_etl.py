@@ -150,17 +150,16 @@ def test_a_lake_without_weeks_is_an_error_that_says_so(
     assert f"no file under {LAKE}/raw/ is named by its week" in capfd.readouterr().err
 
 
-@pytest.mark.parametrize(
-    "place", ["transactions_{week}.csv", "shop_week={week}/transactions_{week}.csv.gz", "late files/of {week}.csv"]
-)
-def test_weeks_are_found_by_the_files_own_names_wherever_they_are_below_raw(pod: Pod, place: str) -> None:
-    put_week(pod, WEEKS[0], place="a/z_{week}.csv")
-    for week in WEEKS[1:]:
+def test_weeks_are_found_by_the_files_own_names_wherever_they_are_below_raw(pod: Pod) -> None:
+    oldest, *newest = WEEKS
+    places = ("shop_week={week}/transactions_{week}.csv.gz", "late files/of {week}.csv")
+    put_week(pod, oldest, place="a/z_{week}.csv")
+    for week, place in zip(newest, places, strict=True):
         put_week(pod, week, place=place)
     (pod.bucket / "raw" / "time.csv").write_text("shop_week,date_from,date_to\n")
 
     assert pod.run() == 0
 
     fetched = {str(each.relative_to(pod.folder / "work" / "raw")) for each in pod.folder.glob("work/raw/**/*.csv*")}
-    assert fetched == {place.format(week=week) for week in WEEKS[1:]}
-    assert {f"silver/_manifests/{week}.json" for week in WEEKS[1:]} < pod.published()
+    assert fetched == {place.format(week=week) for week, place in zip(newest, places, strict=True)}
+    assert {f"silver/_manifests/{week}.json" for week in newest} < pod.published()
