@@ -75,12 +75,17 @@ class Rehearsal:
     ) -> None:
         deployment = Deployment(world, environment=ENVIRONMENT)
         settings = load_environment(ENVIRONMENT)
-        with ThreadPoolExecutor() as beside:
-            bootstrap = beside.submit(_timed, journal, "bootstrap", deployment.bootstrap)
+        with (
+            ThreadPoolExecutor() as beside,
+            clustered(world, settings.name("eks"), kubeconfig=self.kubeconfig) as cluster,
+        ):
+            prepared = [
+                beside.submit(_timed, journal, "synthesis", deployment.synthesize),
+                beside.submit(_timed, journal, "bootstrap", deployment.bootstrap),
+            ]
             weeks = given or Weeks.invented(self.folder, baskets=self.baskets, seed=_SEED)
-            _timed(journal, "synthesis", deployment.synthesize)
-            bootstrap.result()
-        with clustered(world, settings.name("eks"), kubeconfig=self.kubeconfig) as cluster:
+            for each in prepared:
+                each.result()
             _timed(journal, "deployment of all stacks", deployment.deploy)
             say(f"  {types_in_words(self.folder / 'aws')}")
             with _told(journal, "manifests, on a real control plane" if cluster.is_real else "manifests"):

@@ -72,11 +72,7 @@ class Kubelet:
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def close(self) -> None:
-        """End every pod, for the machine goes down."""
-        for worker in self._workers.values():
-            worker.end(_CLOSING_SECONDS)
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=_CLOSING_SECONDS)
+        """End every pod at once, for the machine goes down; nothing may run it any more."""
         for worker in self._workers.values():
             worker.kill()
         if self._tasks:

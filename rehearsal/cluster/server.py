@@ -103,10 +103,10 @@ class Cluster:
         _write(folder / READY, {**plane.way(), "load_balancer": front, **more})
         waiting = asyncio.ensure_future(ending.wait())
         done, _ = await asyncio.wait([waiting, *tasks], return_when=asyncio.FIRST_COMPLETED)
-        await self._kubelet.close()
         for each in tasks:
             each.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._kubelet.close()
         for failed in done - {waiting}:
             # None of them ends by itself: what it failed of is the process's failure.
             await failed

@@ -6,6 +6,7 @@ a minute of high-resolution metrics only.
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Final
 
 from ministack.services import cloudwatch
@@ -28,20 +29,26 @@ def metric_data(request: Mapping[str, Any]) -> dict[str, Any]:
     queries = {each["Id"]: each for each in request["MetricDataQueries"]}
     metrics = {name: query(each["MetricStat"], short=_SHORT) for name, each in queries.items() if "MetricStat" in each}
     periods = {name: each.period for name, each in metrics.items()}
+
+    @cache
+    def read(period: int) -> Mapping[str, Series]:
+        """Return all metrics with the period, each read once for all that is asked."""
+        start, number = _range(request, period)
+        end = start + number * period
+        return {
+            name: series(each, end=end, seconds=period, number=number)
+            for name, each in metrics.items()
+            if each.period == period
+        }
+
     try:
         expressions = {name: parse(each["Expression"]) for name, each in queries.items() if "Expression" in each}
         asked = [name for name, each in queries.items() if each.get("ReturnData", True)]
         results = []
         for name in asked:
             period = _period(name, periods, expressions)
-            start, number = _range(request, period)
-            end = start + number * period
-            found = {
-                other: series(each, end=end, seconds=period, number=number)
-                for other, each in metrics.items()
-                if each.period == period
-            }
-            values = evaluate(name, found, expressions, period=period)
+            values = evaluate(name, read(period), expressions, period=period)
+            start, _ = _range(request, period)
             results.append(_result(queries[name], values, start=start, period=period, request=request))
     except ExpressionError as error:
         raise AlarmError(str(error)) from error
