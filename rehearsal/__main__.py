@@ -17,6 +17,7 @@ from rehearsal.kubernetes import check_vacant
 from rehearsal.processes import RehearsalError
 from rehearsal.run import Rehearsal
 from rehearsal.story.plot import chosen
+from rehearsal.world import SPEED
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -29,7 +30,7 @@ def rehearse(
     ),
     act: Annotated[list[str] | None, typer.Option(help="Play this act, and what it begins with; else all.")] = None,
     baskets: Annotated[int, typer.Option(help="Baskets in each invented week.", min=1_000)] = 1_000,
-    speed: Annotated[float, typer.Option(help="By what waits and the periods of alarms are divided.", min=1.0)] = 12.0,
+    speed: Annotated[float, typer.Option(help="By what waits and the periods of alarms are divided.", min=1.0)] = SPEED,
     patience: Annotated[float, typer.Option(help="By what the acts' limits of time are multiplied.", min=1.0)] = 1.0,
     kubeconfig: Annotated[
         Path | None,

@@ -9,7 +9,7 @@ from typing import Final
 
 from ml.jobs.container import ROOT_VARIABLE
 from rehearsal.processes import running
-from rehearsal.world import ACCOUNT, REGION, REGISTRY, World, inherited
+from rehearsal.world import ACCOUNT, REGION, REGISTRY, SPEED, World, inherited
 
 ROOT: Final = Path(__file__).parents[1]
 # Where the cluster of the same folder says how it is called.
@@ -26,7 +26,7 @@ _PRELOADED: Final = (
 
 @contextmanager
 def emulated(
-    folder: Path, *, speed: float = 12.0, cluster_file: Path | None = None, program: Path | None = None
+    folder: Path, *, speed: float = SPEED, cluster_file: Path | None = None, program: Path | None = None
 ) -> Iterator[World]:
     """Run the emulator inside the block; everything it writes goes below ``folder``/aws, its log into ``aws.log``.
 

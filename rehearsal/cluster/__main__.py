@@ -13,6 +13,7 @@ from pathlib import Path
 from rehearsal.cluster.server import run
 from rehearsal.cluster.settings import Settings, Taken
 from rehearsal.processes import RehearsalError
+from rehearsal.world import SPEED
 
 
 def _settings() -> Settings:
@@ -22,7 +23,7 @@ def _settings() -> Settings:
     parser.add_argument("--name", required=True, help="the name of the EKS cluster that this one is")
     parser.add_argument("--image-registry", required=True, help="the registry whose images are the program")
     parser.add_argument("--program", type=Path, required=True, help="what such an image runs")
-    parser.add_argument("--speed", type=float, default=12.0, help="by what waits for a load balancer are divided")
+    parser.add_argument("--speed", type=float, default=SPEED, help="by what waits for a load balancer are divided")
     parser.add_argument("--kubeconfig", type=Path, help="the way to a real API server, to be the only node of")
     parser.add_argument("--namespace", help="what is made there and gone afterwards, with all that is in it")
     parser.add_argument("--label", dest="labels", action="append", default=[], help="NAME=VALUE of that node")
