@@ -59,7 +59,7 @@ def rehearse(
     began = time.monotonic()
     page = Rehearsal(
         folder=folder,
-        acts=chosen(act or []),
+        scenes=chosen(act or []),
         data=data,
         baskets=baskets,
         speed=speed,

@@ -1,7 +1,7 @@
 """A rehearsal from beginning to end: start AWS and the cluster, deploy, play, show, and go."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ from rehearsal.kubernetes import clustered
 from rehearsal.manifests import apply_manifests
 from rehearsal.page.build import write_page
 from rehearsal.page.live import watching
-from rehearsal.story.act import Act, Programme
-from rehearsal.story.plot import perform
+from rehearsal.story.act import Programme
+from rehearsal.story.plot import Scene, acts_of, perform
 from rehearsal.story.stage import Stage
 from rehearsal.story.weeks import Weeks
 from rehearsal.world import World
@@ -38,7 +38,7 @@ class Rehearsal:
     """
 
     folder: Path
-    acts: tuple[Act, ...]
+    scenes: Sequence[Scene]
     data: Path | None
     baskets: int
     speed: float
@@ -57,7 +57,7 @@ class Rehearsal:
         given = Weeks.of(self.data, self.folder) if self.data else None
         said = f"{self.data}" if self.data else f"invented, {self.baskets:,} baskets a week"
         journal = Journal(self.folder, speed=self.speed, data=said)
-        programme = Programme(self.folder, self.acts)
+        programme = Programme(self.folder, acts_of(self.scenes))
         with emulated(self.folder, speed=self.speed) as world:
             collector = Collector(world, environment=ENVIRONMENT)
             with watching(self.folder, collector.read) if self.watched else nullcontext("") as address:
@@ -105,7 +105,7 @@ class Rehearsal:
                 patience=self.patience,
                 loaded=journal.load,
             )
-            perform(stage, self.acts, programme)
+            perform(stage, self.scenes, programme)
 
 
 def _timed(journal: Journal, what: str, do: Callable[[], None]) -> None:

@@ -24,8 +24,7 @@ class UnmetExpectationError(RehearsalError):
 class Act:
     """A part of the story: ``play`` does it and raises UnmetExpectationError where what must come does not.
 
-    ``after`` is what has to have been played before: acts that make what this one begins with. ``meanwhile`` may be
-    played while this one goes on, where they come next: acts that change nothing this one looks at.
+    ``after`` is what has to have been played before: acts that make what this one begins with.
     """
 
     name: str
@@ -34,7 +33,6 @@ class Act:
     expects: str
     play: Callable[["Stage"], None]
     after: tuple[str, ...] = ()
-    meanwhile: tuple[str, ...] = ()
 
 
 @dataclass(kw_only=True)

@@ -1,9 +1,8 @@
 """The whole story in order, and how it is played."""
 
 import time
-from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Final
 
 from ml.errors import SettingsError
@@ -17,35 +16,39 @@ from rehearsal.story.permissions import PERMISSIONS
 from rehearsal.story.releases import NEVER_READY, PERSON
 from rehearsal.story.stage import Stage
 
+Line = tuple[Act, ...]
+# Lines of acts that are played at a time; those of a line one after the other.
+Scene = tuple[Line, ...]
+
 # After a roll-back alarms settle for a quarter of an hour, unless another version is promoted: so a person's choice
 # comes before the alarm about quality, and the two about the service are raised while their version bakes. What comes
-# between these two lets the first alarm end.
-ACTS: Final[tuple[Act, ...]] = (
-    FIRST_DATA,
-    BETTER_DATA,
-    BAD_FILE,
-    LATENCY,
-    WEAK_CANDIDATE,
-    NEVER_READY,
-    PERSON,
-    QUALITY,
-    ERRORS,
-    GOODBYE,
+# between these two lets the first alarm end. What serves stays the same until the weak candidate's champion is chosen.
+SCENES: Final[tuple[Scene, ...]] = (
+    ((FIRST_DATA, BETTER_DATA),),
+    ((BAD_FILE, WEAK_CANDIDATE), (NEVER_READY, LATENCY, PERSON)),
+    ((QUALITY, ERRORS),),
+    ((GOODBYE,),),
 )
-# Only played where they are asked for by name.
-EXTRA: Final[tuple[Act, ...]] = (PERMISSIONS, FAULTS)
+# Only played where they are asked for by name; after the last act of the story nothing can be.
+EXTRA: Final[Scene] = ((PERMISSIONS, FAULTS),)
 # What the test suite plays.
 SHORT: Final = ("first-data", "bad-file", "failing-version", "goodbye")
 
 
-def chosen(names: Sequence[str]) -> tuple[Act, ...]:
-    """Return the named acts with all that has to be played before them, in order; the story where none is named.
+def acts_of(scenes: Sequence[Scene]) -> tuple[Act, ...]:
+    """Return the acts of ``scenes`` in order."""
+    return tuple(act for scene in scenes for line in scene for act in line)
+
+
+def chosen(names: Sequence[str]) -> tuple[Scene, ...]:
+    """Return the scenes of the named acts with all that has to be played before them; the story where none is named.
 
     Raises:
         SettingsError: there is no such act.
 
     """
-    known = {act.name: act for act in _in_order()}
+    scenes = (*SCENES[:-1], EXTRA, SCENES[-1])
+    known = {act.name: act for act in acts_of(scenes)}
     unknown = [name for name in names if name not in known]
     if unknown:
         raise SettingsError(f"acts: there is no {unknown[0]}; choose among {', '.join(known)}")
@@ -56,34 +59,33 @@ def chosen(names: Sequence[str]) -> tuple[Act, ...]:
         for each in known[name].after:
             want(each)
 
-    for name in names or [act.name for act in ACTS]:
+    for name in names or [act.name for act in acts_of(SCENES)]:
         want(name)
-    return tuple(act for act in known.values() if act.name in wanted)
+    left = (tuple(tuple(act for act in line if act.name in wanted) for line in scene) for scene in scenes)
+    played = (tuple(line for line in scene if line) for scene in left)
+    return tuple(scene for scene in played if scene)
 
 
-def _in_order() -> tuple[Act, ...]:
-    """Return all acts there are; after the last one of the story nothing can be played."""
-    return (*ACTS[:-1], *EXTRA, ACTS[-1])
+def perform(stage: Stage, scenes: Sequence[Scene], programme: Programme) -> None:
+    """Play ``scenes``; an act that fails ends the story, and lines beside its own are played to their end before."""
+    for scene in scenes:
+        executor = ThreadPoolExecutor(len(scene))
+        try:
+            lines = [executor.submit(_play_line, stage, line, programme, named=len(scene) > 1) for line in scene]
+            wait(lines)
+            for each in lines:
+                each.result()
+        finally:
+            # Who interrupts does not wait for what goes on: that fails when its world is gone.
+            executor.shutdown(wait=False, cancel_futures=True)
 
 
-def perform(stage: Stage, acts: Sequence[Act], programme: Programme) -> None:
-    """Play ``acts``; one that fails ends the story, and one beside it is played to its end before."""
-    waiting = deque(acts)
-    while waiting:
-        act, beside = waiting.popleft(), list[Act]()
-        while waiting and waiting[0].name in act.meanwhile:
-            beside.append(waiting.popleft())
-        if not beside:
-            _play(stage, act, programme)
-            continue
-        with ThreadPoolExecutor(1) as executor:
-            going_on = executor.submit(_play, stage, act, programme, f"{act.name}: ")
-            for each in beside:
-                _play(stage, each, programme, f"{each.name}: ")
-            going_on.result()
+def _play_line(stage: Stage, line: Line, programme: Programme, *, named: bool) -> None:
+    for act in line:
+        _play(stage, act, programme, f"{act.name}: " if named else "")
 
 
-def _play(stage: Stage, act: Act, programme: Programme, by: str = "") -> None:
+def _play(stage: Stage, act: Act, programme: Programme, by: str) -> None:
     """Play an act; what it says begins with ``by``."""
     say(f"▸ {act.title}")
     programme.begin(act)

@@ -283,13 +283,10 @@ class Stage:
         self.noted(f"{version} is registered by hand as {status}: {why}")
         return str(answer["ModelPackageArn"])
 
-    def trained_since(self, since: datetime) -> list[str]:
-        """Return the packages that trainings registered since then: those that ``register`` did not."""
-        return [
-            str(each["ModelPackageArn"])
-            for each in self.packages()
-            if each["CreationTime"] >= since and f" {_BY_HAND}: " not in each.get("ModelPackageDescription", "")
-        ]
+    @staticmethod
+    def is_by_hand(package: Mapping[str, Any]) -> bool:
+        """Say whether a package was made by ``register``."""
+        return f" {_BY_HAND}: " in package.get("ModelPackageDescription", "")
 
     # ---- alarms
 

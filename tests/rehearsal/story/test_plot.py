@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
@@ -10,19 +11,30 @@ import pytest
 from ml.errors import SettingsError
 from rehearsal.processes import RehearsalError
 from rehearsal.story.act import STORY, Act, Programme, UnmetExpectationError
-from rehearsal.story.plot import ACTS, EXTRA, SHORT, chosen, perform
+from rehearsal.story.plot import EXTRA, SCENES, SHORT, Scene, acts_of, chosen, perform
 from rehearsal.story.stage import Stage
 
 
+def names(scenes: Sequence[Scene]) -> list[str]:
+    """Return the names of the acts in order."""
+    return [act.name for act in acts_of(scenes)]
+
+
 def test_an_act_alone_brings_those_that_it_begins_with() -> None:
-    assert [act.name for act in chosen(["quality-drop"])] == ["first-data", "person", "quality-drop"]
-    assert chosen([]) == ACTS
-    assert {act.name for act in chosen(SHORT)} == set(SHORT)
+    assert names(chosen(["quality-drop"])) == ["first-data", "person", "quality-drop"]
+    assert chosen([]) == SCENES
+    assert set(names(chosen(SHORT))) == set(SHORT)
+
+
+def test_what_is_played_at_a_time_is_so_with_fewer_acts_too() -> None:
+    lines = [[[act.name for act in line] for line in scene] for scene in chosen(["slow-version", "bad-file"])]
+
+    assert lines == [[["first-data"]], [["bad-file"], ["slow-version"]]]
 
 
 def test_what_is_no_part_of_the_story_is_played_where_it_is_named_and_before_everything_goes() -> None:
-    assert not {act.name for act in EXTRA} & {act.name for act in chosen([])}
-    assert [act.name for act in chosen(["faults", "goodbye"])] == ["first-data", "faults", "goodbye"]
+    assert not set(names([EXTRA])) & set(names(chosen([])))
+    assert names(chosen(["faults", "goodbye"])) == ["first-data", "faults", "goodbye"]
 
 
 def test_an_act_that_is_not_there_is_named() -> None:
@@ -31,9 +43,14 @@ def test_an_act_that_is_not_there_is_named() -> None:
 
 
 def test_each_act_comes_after_what_it_begins_with() -> None:
-    places = {act.name: place for place, act in enumerate(ACTS)}
-
-    assert all(places[before] < places[act.name] for act in ACTS for before in act.after)
+    played: set[str] = set()
+    for scene in SCENES:
+        for line in scene:
+            before = set(played)
+            for act in line:
+                assert set(act.after) <= before, act.name
+                before.add(act.name)
+        played |= set(names([scene]))
 
 
 class _Silent:
@@ -43,11 +60,17 @@ class _Silent:
         return self
 
 
-def _act(name: str, play: object, *, meanwhile: tuple[str, ...] = ()) -> Act:
-    return Act(name=name, title=name, does="x", expects="y", play=play, meanwhile=meanwhile)  # type: ignore[arg-type]
+def _act(name: str, play: object) -> Act:
+    return Act(name=name, title=name, does="x", expects="y", play=play)  # type: ignore[arg-type]
 
 
-def test_acts_that_may_be_played_meanwhile_are_and_the_next_one_waits_for_all(tmp_path: Path) -> None:
+def _perform(folder: Path, *scenes: Scene) -> Programme:
+    programme = Programme(folder, acts_of(scenes))
+    perform(cast("Stage", _Silent()), scenes, programme)
+    return programme
+
+
+def test_lines_of_a_scene_are_played_at_a_time_and_the_next_scene_waits_for_all(tmp_path: Path) -> None:
     going_on, over = threading.Event(), threading.Event()
     said: list[str] = []
 
@@ -59,32 +82,26 @@ def test_acts_that_may_be_played_meanwhile_are_and_the_next_one_waits_for_all(tm
     def short(_: Stage) -> None:
         assert going_on.wait(10)
         said.append("short")
+
+    def shorter(_: Stage) -> None:
+        said.append("shorter")
         over.set()
 
-    acts = (
-        _act("long", long, meanwhile=("short",)),
-        _act("short", short),
-        _act("next", lambda _: said.append("next")),
-    )
-    perform(cast("Stage", _Silent()), acts, Programme(tmp_path, acts))
-    assert said == ["short", "long", "next"]
+    lines = ((_act("long", long),), (_act("short", short), _act("shorter", shorter)))
+    _perform(tmp_path, lines, ((_act("next", lambda _: said.append("next")),),))
+    assert said == ["short", "shorter", "long", "next"]
 
 
-@pytest.mark.parametrize("which", ["long", "short"])
-def test_where_one_of_two_fails_the_other_is_played_to_its_end(tmp_path: Path, which: str) -> None:
+@pytest.mark.parametrize("which", ["one", "other"])
+def test_where_an_act_fails_the_line_beside_it_is_played_to_its_end(tmp_path: Path, which: str) -> None:
     def fail(_: Stage) -> None:
         raise UnmetExpectationError("expected: rain")
 
-    def play(name: str) -> object:
-        return fail if name == which else lambda _: None
+    def play(name: str) -> Act:
+        return _act(name, fail if name == which else lambda _: None)
 
-    acts = (
-        _act("long", play("long"), meanwhile=("short",)),
-        _act("short", play("short")),
-        _act("next", lambda _: None),
-    )
     with pytest.raises(UnmetExpectationError):
-        perform(cast("Stage", _Silent()), acts, Programme(tmp_path, acts))
+        _perform(tmp_path, ((play("one"),), (play("other"),)), ((play("next"),),))
     kept = {each["name"]: each["status"] for each in json.loads((tmp_path / STORY).read_text())}
     assert kept.pop(which) == "failed"
     assert kept.pop("next") == "waiting"
@@ -95,11 +112,11 @@ def test_what_fails_ends_the_story_and_is_kept(tmp_path: Path) -> None:
     def fail(_: Stage) -> None:
         raise UnmetExpectationError("expected: rain")
 
-    acts = (_act("one", lambda _: None), _act("two", fail), _act("three", lambda _: None))
-    programme = Programme(tmp_path, acts)
+    line = (_act("one", lambda _: None), _act("two", fail), _act("three", lambda _: None))
+    programme = Programme(tmp_path, line)
 
     with pytest.raises(RehearsalError, match="expected: rain"):
-        perform(cast("Stage", _Silent()), acts, programme)
+        perform(cast("Stage", _Silent()), [(line,)], programme)
 
     kept = json.loads((tmp_path / STORY).read_text())
     assert [each["status"] for each in kept] == ["passed", "failed", "waiting"]
