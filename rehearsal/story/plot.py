@@ -69,15 +69,21 @@ def chosen(names: Sequence[str]) -> tuple[Scene, ...]:
 def perform(stage: Stage, scenes: Sequence[Scene], programme: Programme) -> None:
     """Play ``scenes``; an act that fails ends the story, and lines beside its own are played to their end before."""
     for scene in scenes:
+        line, *others = scene
+        named = bool(others)
         executor = ThreadPoolExecutor(len(scene))
         try:
-            lines = [executor.submit(_play_line, stage, line, programme, named=len(scene) > 1) for line in scene]
-            wait(lines)
-            for each in lines:
+            beside = [executor.submit(_play_line, stage, each, programme, named=named) for each in others]
+            try:
+                _play_line(stage, line, programme, named=named)
+            except Exception:
+                wait(beside)
+                raise
+            for each in wait(beside).done:
                 each.result()
         finally:
-            # Who interrupts does not wait for what goes on: that fails when its world is gone.
-            executor.shutdown(wait=False, cancel_futures=True)
+            # Who interrupts does not wait for what goes on beside: that fails when its world is gone.
+            executor.shutdown(wait=False)
 
 
 def _play_line(stage: Stage, line: Line, programme: Programme, *, named: bool) -> None:
